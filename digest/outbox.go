@@ -1,0 +1,90 @@
+package digest
+
+import (
+	"math"
+	"time"
+)
+
+// Lanes of the outbox: alerts always overtake digests.
+const (
+	LaneAlert  = "alert"
+	LaneLetter = "letter" // answers, confirmations and words to the operators
+	LaneDigest = "digest"
+)
+
+// States of a message.
+const (
+	Queued    = "queued"    // to be sent at NextAt
+	Sending   = "sending"   // leased: the attempt is written down, its end is not
+	Delivered = "delivered" // a server took it
+	Failed    = "failed"    // never will
+)
+
+// Channel of a message; the only one so far.
+const ChannelEmail = "email"
+
+// A Message is one row of the outbox: one message to one recipient. Its bytes are final but for DKIM-Signature, which
+// is made anew at sending; they are kept until it is delivered or given up.
+type Message struct {
+	ID        int64
+	Edition   string // the edition it carries; empty for a letter
+	Channel   string
+	Lane      string
+	To        string // envelope recipient
+	MessageID string // without <>; stable over all attempts
+	Subject   string // for lists
+	Bytes     []byte // RFC 5322 with CRLF
+
+	State       string
+	Attempts    int
+	NextAt      time.Time
+	Lease       int64     // rises with every lease: the fence of Report
+	LeasedUntil time.Time // zero if not leased
+	Answer      string    // the server's last words
+	CreatedAt   time.Time
+	DoneAt      time.Time // delivered or failed; zero before
+}
+
+// A Report is the end of an attempt.
+type Report struct {
+	ID     int64
+	Lease  int64
+	State  string    // Delivered, Failed, or Queued for again
+	NextAt time.Time // for Queued
+	Answer string
+}
+
+// Give up on a message that no server has taken for so long.
+const GiveUpAfter = 5 * 24 * time.Hour
+
+// Backoff is how long to wait after the n-th failed attempt (n from 1): 15 s, doubling to two hours, spread by jitter
+// in [0,1) over ±20 % so that a server that comes back is not met by all at once. RFC 5321, section 4.5.4.1 asks for 30
+// minutes between later tries and for four to five days in all; the first tries are closer because most faults are short.
+func Backoff(n int, jitter float64) time.Duration {
+	if n < 1 {
+		n = 1
+	}
+	d := 15 * time.Second * time.Duration(math.Pow(2, math.Min(float64(n-1), 9)))
+	d = min(d, 2*time.Hour)
+	return time.Duration(float64(d) * (0.8 + 0.4*jitter))
+}
+
+// OutcomeOf decides what becomes of a message after an attempt: delivered, again at, or never.
+func OutcomeOf(m *Message, err error, now time.Time, jitter float64) Report {
+	r := Report{ID: m.ID, Lease: m.Lease}
+	if err == nil {
+		r.State = Delivered
+		return r
+	}
+	r.Answer = OneLine(err.Error(), 500)
+	var se *SendError
+	switch {
+	case asSendError(err, &se) && se.Permanent:
+		r.State = Failed
+	case now.Sub(m.CreatedAt) > GiveUpAfter:
+		r.State, r.Answer = Failed, "given up after five days; last answer: "+r.Answer
+	default:
+		r.State, r.NextAt = Queued, now.Add(Backoff(m.Attempts, jitter))
+	}
+	return r
+}

@@ -1,0 +1,39 @@
+package digest
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+)
+
+// What a signed link is good for.
+const (
+	TokenLeaveDigest = "d" // ends the subscription with this ID
+	TokenLeaveAlerts = "a" // ends the alerts of the subscriber with this ID
+	TokenEdition     = "e" // shows the edition with this ID
+)
+
+// Token is a signed link's last part: purpose and id in clear, and a MAC under the instance's key. It does not expire,
+// because mails are kept for years, and acts on one thing only.
+func Token(instance []byte, purpose, id string) string {
+	return purpose + "." + id + "." + base64.RawURLEncoding.EncodeToString(tokenMAC(instance, purpose, id))
+}
+
+// ReadToken gives back purpose and id of a Token; ok is false if it is not one of this instance's. Constant time in the
+// MAC.
+func ReadToken(instance []byte, token string) (purpose, id string, ok bool) {
+	purpose, rest, _ := strings.Cut(token, ".")
+	id, sig, _ := strings.Cut(rest, ".")
+	mac, err := base64.RawURLEncoding.DecodeString(sig)
+	if err != nil || len(instance) == 0 {
+		return "", "", false
+	}
+	return purpose, id, hmac.Equal(mac, tokenMAC(instance, purpose, id))
+}
+
+func tokenMAC(instance []byte, purpose, id string) []byte {
+	m := hmac.New(sha256.New, instance)
+	m.Write([]byte("token/" + purpose + "/" + id))
+	return m.Sum(nil)[:16]
+}
