@@ -163,8 +163,11 @@ func (d *Desk) change(ctx context.Context, fn func(*Subscriber) bool) (Subscribe
 		if err != nil {
 			return Subscriber{}, err
 		}
-		i := slices.IndexFunc(people, func(s Subscriber) bool { return fn(&s) })
-		if i < 0 {
+		i := 0
+		for i < len(people) && !fn(&people[i]) {
+			i++
+		}
+		if i == len(people) {
 			return Subscriber{}, ErrNotFound
 		}
 		s, err := d.Store.SaveSubscriber(ctx, people[i])
