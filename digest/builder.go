@@ -21,6 +21,8 @@ type Settings struct {
 	BaseURL  string // of the pages, without a slash at its end
 	Inbox    string // address that takes answers, or empty; "+u-TOKEN" before its @ leaves by mail
 	Instance []byte // Store.InstanceKey
+
+	Operators []string // addresses of who is told when something is wrong
 }
 
 // A Builder cuts editions: digests whose slot has come, and alerts. It is safe for one goroutine a method.

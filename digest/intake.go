@@ -171,6 +171,8 @@ type Intake struct {
 	Store IntakeStore
 	Kick  func(urgent bool) // something was kept; may be nil
 
+	Quarantined func(ctx context.Context, r *Receipt) // a delivery was kept and not understood; may be nil
+
 	mu     sync.RWMutex
 	policy *Policy
 	known  map[string]bool
@@ -213,6 +215,10 @@ func (in *Intake) Accept(ctx context.Context, d Delivery) (Result, error) {
 		return res, err
 	}
 	in.learn(d.Items)
+	if d.Receipt.State == Quarantined && in.Quarantined != nil {
+		d.Receipt.ID = res.Receipt
+		in.Quarantined(ctx, &d.Receipt)
+	}
 	if in.Kick != nil && len(d.Items) > 0 {
 		in.Kick(urgent)
 	}
