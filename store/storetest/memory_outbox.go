@@ -27,10 +27,13 @@ func (m *Memory) hasMessage(messageID string) bool {
 	return slices.ContainsFunc(m.messages, func(o digest.Message) bool { return o.MessageID == messageID })
 }
 
-// addMessage queues a message; one that does not say when it is due is due from its making.
+// addMessage queues a message; one that does not say when it is due is due from its making, and without that at once.
 func (m *Memory) addMessage(msg digest.Message) {
 	if msg.NextAt.IsZero() {
 		msg.NextAt = msg.CreatedAt
+	}
+	if msg.NextAt.IsZero() {
+		msg.NextAt = time.UnixMilli(0)
 	}
 	m.messages = append(m.messages, digest.Message{
 		ID: int64(len(m.messages)) + 1, Edition: msg.Edition, Channel: msg.Channel, Lane: msg.Lane, To: msg.To,
