@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -151,6 +152,22 @@ func (d *Desk) LeaveAlerts(ctx context.Context, subscriber int64, leave bool) (S
 		s.Alerts = !leave
 		return true
 	})
+}
+
+// Leave does what a signed link is good for, whichever way it came back: by a click or as the address of a mail. ErrNotFound
+// for what is no link of this instance's, or of nobody.
+func (d *Desk) Leave(ctx context.Context, instance []byte, token string) (Subscriber, error) {
+	purpose, id, ok := ReadToken(instance, token)
+	n, err := strconv.ParseInt(id, 10, 64)
+	switch {
+	case !ok || err != nil:
+		return Subscriber{}, ErrNotFound
+	case purpose == TokenLeaveDigest:
+		return d.LeaveDigest(ctx, n, true)
+	case purpose == TokenLeaveAlerts:
+		return d.LeaveAlerts(ctx, n, true)
+	}
+	return Subscriber{}, ErrNotFound
 }
 
 // People are all subscribers.
