@@ -148,8 +148,10 @@ func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
 	}
 	text, native := s.text(titleNames, 4000), n.str("title") != ""
 	it.Title = genericTitle(text, native, &it)
-	it.Body = n.str("body")
-	if it.Body == "" {
+	if it.Title == "" {
+		it.Title = untitled(s, &it)
+	}
+	if it.Body = n.str("body"); it.Body == "" {
 		it.Body = s.body(text, it.Title)
 	}
 	if it.Body == "" && !native {
@@ -184,7 +186,7 @@ func genericTags(n node) []string {
 // genericTitle makes a line that stands alone. A sender's own title is left as it is; a text that was found gets what
 // happened before it, unless it says so itself.
 func genericTitle(text string, native bool, it *digest.Item) string {
-	head := firstLine(text)
+	head := firstLine(untagged(text))
 	if native && head != "" {
 		return title(head)
 	}
@@ -200,19 +202,46 @@ func genericTitle(text string, native bool, it *digest.Item) string {
 		}
 	}
 	switch {
-	case head == "" && what == "" && it.Project == "":
-		return "Something happened, and the sender gave it no title"
-	case head == "" && what == "":
-		return title("Update of " + it.Project)
-	case head == "" && it.Author != "":
+	case head == "" && it.Author != "" && what != "":
 		return title(what + " by " + it.Author)
+	case head == "" && what != "" && it.Project != "":
+		return title(it.Project, what)
+	case head == "":
+		return title(what)
 	}
 	return title(what, head)
 }
 
+// untitled makes a line for what names neither title nor event: its first few fields, else whose it is.
+func untitled(s *search, it *digest.Item) string {
+	var parts []string
+	for _, p := range s.places {
+		v := p.scalar()
+		if v == "" || v == "false" || v == it.Event || p.aside || len(v) > 60 || isID(v) || webAddress(v) != "" || !readTime(v).IsZero() {
+			continue
+		}
+		if parts = append(parts, strings.ToLower(words(p.name))+" "+v); len(parts) == 3 {
+			break
+		}
+	}
+	what := "Update"
+	if it.Event != "" {
+		what = words(it.Event)
+	}
+	switch {
+	case len(parts) > 0:
+		return title(what, strings.Join(parts, ", "))
+	case it.Author != "":
+		return title(what + " by " + it.Author)
+	case it.Project != "":
+		return title(what + " of " + it.Project)
+	}
+	return "An update that does not say what happened"
+}
+
 // plainEvents are event names that say nothing.
 var plainEvents = map[string]bool{"event": true, "alert": true, "notification": true, "webhook": true, "message": true,
-	"update": true, "object": true, "default": true, "error": true, "event callback": true}
+	"update": true, "insert": true, "delete": true, "object": true, "default": true, "error": true, "event callback": true}
 
 // facts are the plain fields of an object's top level, for a reader who gets nothing better.
 func facts(n node, it *digest.Item) string {

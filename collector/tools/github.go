@@ -63,6 +63,18 @@ func (g *githubEvent) infer() string {
 			return c.event
 		}
 	}
+	for _, k := range g.keys() {
+		switch k {
+		case "repository", "sender", "organization", "installation", "enterprise", "changes":
+		default:
+			if g.at(k).object() != nil {
+				return k
+			}
+		}
+	}
+	if g.has("repository") {
+		return "repository"
+	}
 	return ""
 }
 
@@ -70,8 +82,7 @@ func (g *githubEvent) infer() string {
 func (g *githubEvent) read() digest.Reason {
 	it := g.item
 	it.Event = strings.Trim(g.event+"."+g.action, ".")
-	it.Project = g.str("repository.full_name", "organization.login", "installation.account.login", "enterprise.slug",
-		"sponsorship.sponsorable.login", "repositories.0.full_name", "marketplace_purchase.account.login")
+	it.Project = g.project()
 	it.Author = g.str("sender.login", "pusher.name", "sender.username", "user.login")
 	it.URL = g.link("repository.html_url", "organization.html_url")
 	it.Kind = digest.KindStatus
@@ -83,6 +94,16 @@ func (g *githubEvent) read() digest.Reason {
 		g.plain()
 	}
 	return reason
+}
+
+// project is the repository, else who the event is about: an organisation, an account.
+func (g *githubEvent) project() string {
+	owner, name := g.str("repository.owner.login", "repository.owner.name"), g.str("repository.name")
+	if !g.has("repository.full_name") && owner != "" && name != "" {
+		return owner + "/" + name
+	}
+	return g.str("repository.full_name", "organization.login", "installation.account.login",
+		"enterprise.slug", "repositories.0.full_name", "sponsorship.sponsorable.login", "marketplace_purchase.account.login")
 }
 
 // githubReader is the table of events with words of their own.
@@ -173,6 +194,14 @@ func (g *githubEvent) plain() {
 	subject := g.at(g.event)
 	name := subject.str("title", "name", "login", "key", "full_name", "tag_name", "description", "app_slug", "account.login",
 		"sponsor.login", "path")
+	switch g.event {
+	case "organization", "membership", "member":
+		if who := g.str("membership.user.login", "member.login", "invitation.login"); who != "" {
+			name = who
+		}
+	case "repository", "public":
+		name = ""
+	}
 	if name == "" {
 		name = g.str("member.login", "membership.user.login", "invitation.login", "team.name", "blocked_user.login",
 			"rule.name", "hook.name", "marketplace_purchase.account.login", "key.title", "changes.title.from")
@@ -181,7 +210,7 @@ func (g *githubEvent) plain() {
 	if g.event != "" {
 		what = words(g.event)
 	}
-	if g.action != "" {
+	if g.action != "" && g.action != g.event {
 		what += " " + strings.ToLower(words(g.action))
 	}
 	if name == "" && it.Project != "" {

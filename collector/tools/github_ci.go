@@ -173,6 +173,7 @@ func (g *githubEvent) checkSuite() digest.Reason {
 		name = "a check suite"
 	}
 	g.result("Checks by "+name, "suite", suite.str("head_branch"), concluded(suite.str("conclusion")))
+	it.Thread = strings.Replace(it.Thread, "suite/Checks by ", "suite/", 1)
 	it.Title = title(it.Title, firstLine(suite.str("head_commit.message")))
 	it.Body = runFacts(suite)
 	if repo, sha := g.link("repository.html_url"), suite.str("head_sha"); repo != "" && sha != "" {
@@ -276,7 +277,7 @@ func (g *githubEvent) alert() {
 		what, of = "Leaked secret found", a.str("secret_type_display_name", "secret_type")
 	}
 	if it.Level != "" && tool != "secret_scanning" {
-		what = words(it.Level) + " " + what
+		what = words(it.Level) + " " + strings.Replace(what, "Code", "code", 1)
 	}
 	if u := a.link("html_url"); u != "" {
 		it.URL = u
@@ -287,7 +288,7 @@ func (g *githubEvent) alert() {
 	case "reopened", "reintroduced", "auto_reopened", "reopened_by_user", "publicly_leaked":
 		what += ", " + strings.ToLower(words(g.action))
 	case "fixed", "dismissed", "auto_dismissed", "resolved", "closed_by_user", "revoked":
-		what += " " + strings.ToLower(words(g.action))
+		what += " " + strings.TrimSuffix(strings.ToLower(words(g.action)), " by user")
 		it.State = "resolved"
 	default:
 		what += ", " + strings.ToLower(words(g.action))

@@ -21,6 +21,9 @@ func ref(full string) (what, name string) {
 func (g *githubEvent) push() {
 	it := g.item
 	what, name := ref(g.str("ref"))
+	if name == "" {
+		name = "an unnamed branch"
+	}
 	it.Author = g.str("pusher.name", "sender.login", "pusher.login")
 	it.Thread = thread(what, name)
 	if u := g.link("compare", "compare_url"); u != "" {
@@ -39,7 +42,7 @@ func (g *githubEvent) push() {
 	it.Body = commitList(commits)
 	n := count(len(commits), "commit")
 	switch {
-	case g.truth("deleted"):
+	case g.truth("deleted") || g.str("after") != "" && strings.Trim(g.str("after"), "0") == "":
 		it.State, it.Title = "deleted", title(words(what)+" "+name+" deleted")
 		it.URL = g.link("repository.html_url")
 	case what == "tag":

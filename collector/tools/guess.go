@@ -12,7 +12,8 @@ import (
 // The names under which tools keep what an item needs, best first. They are compared without case, '_' and '-'.
 var (
 	titleNames = fields("title", "displaytitle", "summary", "subject", "headline", "shortmessage", "alertname", "message", "msg",
-		"text", "name", "displayname", "description", "content", "label", "identifier", "comment", "note")
+		"text", "name", "displayname", "description", "content", "label", "identifier", "comment", "note",
+		"plaintextbody", "body")
 	bodyNames = fields("body", "description", "longdescription", "message", "text", "details", "detail", "content", "msg",
 		"comment", "note", "notes", "errormessage", "reason", "output", "longmessage", "summary")
 	urlNames = fields("htmlurl", "weburl", "permalink", "titlelink", "browserurl", "panelurl", "dashboardurl", "incidenturl",
@@ -61,6 +62,7 @@ type search struct{ places []place }
 
 type place struct {
 	node
+	name  string
 	key   string // folded
 	depth int
 	aside bool
@@ -87,7 +89,7 @@ func searchIn(top node) *search {
 					}
 					v = list[0]
 				}
-				c := place{node: node{v}, key: key, depth: depth, aside: p.aside}
+				c := place{node: node{v}, name: k, key: key, depth: depth, aside: p.aside}
 				s.places = append(s.places, c)
 				if _, off := aside[key]; off {
 					c.aside = true
@@ -113,20 +115,46 @@ func (s *search) best(names map[string]int, take func(place) string) string {
 	for _, p := range s.places {
 		rank, ok := names[p.key]
 		if !ok {
-			continue
+			if rank, ok = endsLike(p.key, names); !ok {
+				continue
+			}
 		}
 		score := rank + 5*p.depth
 		if p.aside {
 			score += 40
 		}
 		if score < least {
-			if v := take(p); v != "" {
+			if v := take(p); v != "" && !strings.Contains(v, "{{") { // {{ default }} is a template left open
 				found, least = v, score
 			}
 		}
 	}
 	return found
 }
+
+// endings are the ends of the longer names that senders' templates make of the usual ones, ranked behind those:
+// ticket_subject, monitor_friendly_name, results_link.
+var endings = map[string]map[string]int{
+	"title": {"title": 30, "subject": 30, "summary": 31, "friendlyname": 32, "details": 33},
+	"href":  {"htmlurl": 30, "weburl": 30, "url": 32, "link": 32},
+}
+
+// endsLike ranks a key by its end, for titles and addresses only: the end of other names misleads (user_name).
+func endsLike(key string, names map[string]int) (rank int, ok bool) {
+	for of, ends := range endings {
+		if _, ok := names[of]; !ok {
+			continue
+		}
+		for end, rank := range ends {
+			if len(key) > len(end) && strings.HasSuffix(key, end) && !misleading.MatchString(key) {
+				return rank, true
+			}
+		}
+	}
+	return 0, false
+}
+
+var misleading = regexp.MustCompile(`image|icon|avatar|logo|api|callback|hook|subscrib|thumb|user|author|board|previous|old|cert|sign|base|canon|contact|type`)
 
 // text is a string of at most max bytes that is neither an address nor an id nor somebody's aside.
 func (s *search) text(names map[string]int, max int) string {
@@ -142,10 +170,15 @@ func (s *search) text(names map[string]int, max int) string {
 	})
 }
 
-var idForm = regexp.MustCompile(`^(?:[0-9a-fA-F-]{24,}|[0-9.:,-]+)$`)
+var (
+	idForm    = regexp.MustCompile(`^(?:[0-9a-fA-F-]{24,}|[0-9.:,-]+)$`)
+	idWithTag = regexp.MustCompile(`^[a-z]{2,8}_[A-Za-z0-9]{12,}$`) // prod_E6SPZ5RKfKClNL
+)
 
 // isID tells what names nothing to a person.
-func isID(s string) bool { return idForm.MatchString(s) }
+func isID(s string) bool {
+	return idForm.MatchString(s) || idWithTag.MatchString(s) && strings.ContainsAny(s, "0123456789") && strings.ToLower(s) != s
+}
 
 // word is a short word in lower case.
 func (s *search) word(names map[string]int) string {
@@ -171,12 +204,15 @@ func (s *search) name(names, parts map[string]int) string {
 		if p.object() != nil {
 			v = (&search{places: children(p.node)}).best(parts, func(c place) string { t, _ := c.v.(string); return t })
 		}
-		if v = strings.TrimSpace(v); len(v) > 100 || isID(v) || strings.Contains(v, "://") || digest.ProjectKey(v) == "" {
+		if v = strings.TrimSpace(v); len(v) > 100 || isID(v) || nobody[strings.ToLower(v)] || strings.Contains(v, "://") || digest.ProjectKey(v) == "" {
 			return ""
 		}
 		return v
 	})
 }
+
+// nobody are the words that languages print where there is nothing.
+var nobody = map[string]bool{"none": true, "null": true, "nil": true, "undefined": true, "unknown": true, "n/a": true}
 
 func children(n node) []place {
 	var out []place
@@ -252,5 +288,5 @@ func (s *search) body(used, heading string) string {
 		}
 		return v
 	})
-	return excerpt(text)
+	return excerpt(untagged(text))
 }

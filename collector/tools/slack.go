@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"quietpost/digest"
 )
@@ -224,7 +225,7 @@ func plainRich(b node) string {
 
 func (m *slackText) attachment(a node) {
 	t, fallback, text := plainMrkdwn(a.str("title")), plainMrkdwn(a.str("fallback")), a.str("text")
-	if len(strings.Fields(t)) < 2 && fallback != "" { // ":ambulance: Gatus" does not stand alone
+	if wordCount(t) < 2 && fallback != "" { // ":ambulance: Gatus" does not stand alone
 		m.heads = append(m.heads, fallback)
 	}
 	for _, head := range []string{t, fallback, plainMrkdwn(a.str("pretext")), firstLine(plainMrkdwn(text)), plainMrkdwn(a.str("author_name"))} {
@@ -261,6 +262,17 @@ func (m *slackText) attachment(a node) {
 	if len(m.extra) == 0 {
 		add(escape(fallback))
 	}
+}
+
+// wordCount counts what has a letter or digit in it.
+func wordCount(s string) int {
+	n := 0
+	for _, w := range strings.Fields(s) {
+		if strings.IndexFunc(w, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) >= 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func slackFields(a node) string {
