@@ -1,0 +1,130 @@
+package tools
+
+import (
+	"bufio"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"quietpost/digest"
+)
+
+// A sample is one delivery of the corpus: QUIETPOST_CORPUS/webhooks/TOOL/EVENT.EXT, its headers beside it, and from
+// INDEX.tsv the value that names its project.
+type sample struct {
+	tool, file string
+	header     http.Header
+	body       []byte
+	project    string
+}
+
+// corpus reads the deliveries of these tools, of all with none. Without a corpus the test is skipped, loudly.
+func corpus(t *testing.T, want func(tool string) bool) []sample {
+	root := os.Getenv("QUIETPOST_CORPUS")
+	if root == "" {
+		t.Log("QUIETPOST_CORPUS is not set: nothing is read from the corpus of real deliveries")
+		t.Skip("QUIETPOST_CORPUS is not set")
+	}
+	index, err := os.Open(filepath.Join(root, "webhooks", "INDEX.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer index.Close()
+	var out []sample
+	lines := bufio.NewScanner(index)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		f := strings.Split(lines.Text(), "\t")
+		if len(f) < 12 || f[0] == "tool" || !want(f[0]) {
+			continue
+		}
+		path := filepath.Join(root, "webhooks", f[2])
+		body, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, project, _ := strings.Cut(f[11], "=")
+		s := sample{tool: f[0], file: f[2], header: http.Header{}, body: body, project: project}
+		if text, err := os.ReadFile(path + ".headers"); err == nil {
+			for line := range strings.Lines(string(text)) {
+				if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+					s.header.Add(name, strings.TrimSpace(value))
+				}
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// checkItem holds for every item of every adapter.
+func checkItem(t *testing.T, it digest.Item) {
+	t.Helper()
+	switch {
+	case strings.TrimSpace(it.Title) == "":
+		t.Errorf("no title: %+v", it)
+	case utf8.RuneCountInString(it.Title) > digest.MaxTitle, it.Title != digest.OneLine(it.Title, digest.MaxTitle):
+		t.Errorf("the title is not one line: %q", it.Title)
+	case !utf8.ValidString(it.Body):
+		t.Errorf("the body is not UTF-8: %q", it.Body)
+	case it.URL != "" && webAddress(it.URL) == "":
+		t.Errorf("not an address of the web: %q", it.URL)
+	}
+}
+
+func TestCorpus(t *testing.T) {
+	adapters := map[string]Adapter{"github": GitHub, "github-enterprise": GitHub, "slack-incoming": Slack, "mattermost-incoming": Slack}
+	for _, own := range []bool{true, false} {
+		items, deliveries, ignored, unread, projects, named := 0, 0, 0, 0, 0, 0
+		for _, s := range corpus(t, func(tool string) bool { _, ok := adapters[tool]; return ok == own }) {
+			read := Generic
+			if own {
+				read = adapters[s.tool]
+			}
+			deliveries++
+			r, err := read(s.header, s.body)
+			switch {
+			case err != nil:
+				unread++
+				t.Logf("%s: %v", s.file, err)
+				continue
+			case r.Ignored != "":
+				ignored++
+				if len(r.Items) != 0 {
+					t.Errorf("%s: ignored, and yet there are items", s.file)
+				}
+				t.Logf("%-60s ignored: %s", s.file, r.Ignored)
+				continue
+			case len(r.Items) == 0:
+				t.Errorf("%s: neither an item nor a reason", s.file)
+				continue
+			}
+			for _, it := range r.Items {
+				items++
+				checkItem(t, it)
+				if s.project != "" {
+					named++
+					if strings.EqualFold(it.Project, s.project) {
+						projects++
+					}
+				}
+				t.Logf("%-60s [%s] %s | %s | %s%s %s %s %s| %s", s.file, it.Project, it.Title, it.Author, it.Event, mark("=", it.State), mark("!", it.Level), it.Priority, it.Thread, it.URL)
+			}
+		}
+		t.Logf("SUMMARY adapters of their own=%t: %d deliveries, %d items with a title, %d ignored, %d unreadable; project as expected in %d of %d",
+			own, deliveries, items, ignored, unread, projects, named)
+		if own && unread > 0 || unread > deliveries/100 {
+			t.Errorf("%d deliveries could not be read", unread)
+		}
+	}
+}
+
+func mark(sign, s string) string {
+	if s == "" {
+		return ""
+	}
+	return sign + s
+}

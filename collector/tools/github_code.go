@@ -1,0 +1,180 @@
+package tools
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"quietpost/digest"
+)
+
+// What happens to code on GitHub: pushes, branches and tags, releases, and what shows that it is seen.
+
+// ref is a branch's or tag's name without its prefix, and which of both it is.
+func ref(full string) (what, name string) {
+	if name, ok := strings.CutPrefix(full, "refs/tags/"); ok {
+		return "tag", name
+	}
+	return "branch", strings.TrimPrefix(full, "refs/heads/")
+}
+
+func (g *githubEvent) push() {
+	it := g.item
+	what, name := ref(g.str("ref"))
+	if name == "" {
+		name = "an unnamed branch"
+	}
+	it.Author = g.str("pusher.name", "sender.login", "pusher.login")
+	it.Thread = thread(what, name)
+	if u := g.link("compare", "compare_url"); u != "" {
+		it.URL = u
+	}
+	it.OccurredAt = g.when("repository.pushed_at", "head_commit.timestamp")
+	commits := g.list("commits")
+	newest := firstLine(g.str("head_commit.message"))
+	if newest == "" && len(commits) > 0 {
+		newest = firstLine(commits[len(commits)-1].str("message"))
+	}
+	usual := g.str("repository.default_branch", "repository.master_branch")
+	if what == "branch" && usual != "" && name != usual {
+		g.low() // its pull request tells of it
+	}
+	it.Body = commitList(commits)
+	n := count(len(commits), "commit")
+	switch {
+	case g.truth("deleted") || g.str("after") != "" && strings.Trim(g.str("after"), "0") == "":
+		it.State, it.Title = "deleted", title(words(what)+" "+name+" deleted")
+		it.URL = g.link("repository.html_url")
+	case what == "tag":
+		it.Title = title("Tag "+name+" set", newest)
+	case g.truth("forced"):
+		it.Title = title(name+" was force-pushed", newest)
+	case g.truth("created") && len(commits) == 0:
+		it.Title = title("New branch "+name, newest)
+	case g.truth("created"):
+		it.Title = title("New branch "+name+" with "+n, newest)
+	case len(commits) == 0:
+		it.Title = title(name+" moved", newest)
+	default:
+		it.Title = title(n+" to "+name, newest)
+	}
+}
+
+// commitList lists the newest commits as Markdown, newest last as git push tells them.
+func commitList(commits []node) string {
+	const most = 10
+	var b strings.Builder
+	if more := len(commits) - most; more > 0 {
+		fmt.Fprintf(&b, "- … and %s before\n", count(more, "commit"))
+		commits = commits[more:]
+	}
+	for _, c := range commits {
+		sha := code(short(c.str("id", "sha")))
+		if u := c.link("url"); u != "" && sha != "" {
+			sha = "[" + sha + "](" + mdLink(u) + ")"
+		}
+		fmt.Fprintf(&b, "- %s %s", sha, escape(digest.OneLine(firstLine(c.str("message")), 120)))
+		if who := c.str("author.name", "author.username"); who != "" {
+			fmt.Fprintf(&b, " (%s)", escape(digest.OneLine(who, 60)))
+		}
+		b.WriteByte('\n')
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// branchOrTag is for create and delete: news for a tag; of a branch a push tells the same.
+func (g *githubEvent) branchOrTag() {
+	it := g.item
+	what, name := g.str("ref_type"), strings.TrimPrefix(strings.TrimPrefix(g.str("ref"), "refs/heads/"), "refs/tags/")
+	if what == "" {
+		what = "branch"
+	}
+	it.Thread = thread(what, name)
+	done := "created"
+	if g.event == "delete" {
+		done, it.State = "deleted", "deleted"
+	}
+	if what == "repository" && name == "" {
+		it.Title = "Repository " + done
+		return
+	}
+	it.Title = title(words(what) + " " + name + " " + done)
+	if what == "branch" {
+		g.low()
+	}
+}
+
+// release: GitHub sends created, published and released (or prereleased) for one click on "Publish release".
+func (g *githubEvent) release() {
+	rel, it := g.at("release"), g.item
+	tag := rel.str("tag_name")
+	name := rel.str("name")
+	if name == tag || name == "v"+tag || "v"+name == tag {
+		name = ""
+	}
+	it.Thread = thread("release", tag)
+	it.Author = rel.str("author.login")
+	if it.Author == "" || g.action != "published" {
+		it.Author = g.str("sender.login", "release.author.login")
+	}
+	if u := rel.link("html_url"); u != "" {
+		it.URL = u
+	}
+	what := "Release"
+	if rel.truth("prerelease") {
+		what = "Pre-release"
+	}
+	switch g.action {
+	case "published":
+		it.Kind, it.State, it.Body = digest.KindAnnouncement, "published", excerpt(rel.str("body"))
+	case "created", "edited", "released", "prereleased":
+		g.low()
+	case "deleted", "unpublished":
+		it.State = g.action
+	}
+	it.Title = title(strings.TrimSpace(what+" "+tag)+" "+g.action, name)
+	it.OccurredAt = rel.when(map[string]string{"published": "published_at"}[g.action], "updated_at", "published_at", "created_at")
+}
+
+func (g *githubEvent) fork() {
+	it := g.item
+	it.Thread = "forks"
+	it.Title = title("Forked to " + g.str("forkee.full_name", "forkee.name"))
+	if u := g.link("forkee.html_url"); u != "" {
+		it.URL = u
+	}
+	it.OccurredAt = g.when("forkee.created_at")
+	g.low()
+}
+
+// star: a new star comes twice, as star created and as watch started; one thread holds both.
+func (g *githubEvent) star() {
+	it := g.item
+	it.Thread = "stars"
+	it.Title = "Starred by " + orSomebody(it.Author)
+	if g.action == "deleted" {
+		it.Title = "Star taken back by " + orSomebody(it.Author)
+	}
+	if n, err := strconv.Atoi(g.str("repository.stargazers_count")); err == nil && n > 0 {
+		it.Title += " (" + count(n, "star") + " now)"
+	}
+	it.OccurredAt = g.when("starred_at")
+	g.low()
+}
+
+func (g *githubEvent) wiki() {
+	pages := g.list("pages")
+	if len(pages) == 0 {
+		return
+	}
+	p := pages[len(pages)-1]
+	what := "Wiki page " + p.str("action")
+	if len(pages) > 1 {
+		what = count(len(pages), "wiki page") + " changed"
+	}
+	g.item.Title = title(what, p.str("title", "page_name"))
+	if u := p.link("html_url"); u != "" {
+		g.item.URL = u
+	}
+	g.item.Thread = "wiki"
+}

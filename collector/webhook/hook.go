@@ -1,0 +1,198 @@
+package webhook
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"quietpost/collector/tools"
+	"quietpost/digest"
+)
+
+const allowed = "POST, PUT, GET, HEAD, OPTIONS"
+
+// hook answers /hooks/NAME and /hooks/NAME/TOKEN.
+func (h *Handler) hook(w http.ResponseWriter, r *http.Request) {
+	src := h.sources.Load().byName[r.PathValue("name")]
+	if src == nil {
+		h.fault(w, "", problem{Status: http.StatusNotFound, Detail: "There is no source of this name."})
+		return
+	}
+	switch r.Method {
+	case http.MethodPost, http.MethodPut:
+		h.receive(w, r, src)
+	case http.MethodOptions:
+		w.Header().Set("Allow", allowed)
+		if origin := r.Header.Get("WebHook-Request-Origin"); origin != "" { // CloudEvents' abuse protection
+			w.Header().Set("WebHook-Allowed-Origin", origin)
+			w.Header().Set("WebHook-Allowed-Rate", "*")
+		}
+		w.WriteHeader(http.StatusNoContent)
+	case http.MethodGet, http.MethodHead:
+		if r.URL.RawQuery == "" {
+			sendText(w, http.StatusOK, "text/plain; charset=utf-8", "This is a door for deliveries: use POST.\n")
+			return
+		}
+		fallthrough // what a query says would be lost: better refused
+	default:
+		h.fault(w, src.Name, problem{Status: http.StatusMethodNotAllowed, Detail: "Use POST.", allow: allowed})
+	}
+}
+
+// receive takes one delivery: who, then the body, then what it says, then the store, then the answer.
+func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
+	header := signature(r.Header, src.Type)
+	who := h.caller(r, src, header)
+	if who == stranger {
+		h.unauthorized(w, r, src)
+		return
+	}
+	limit := h.opt.MaxBody
+	if own := h.types[src.Type].Limit; own > limit {
+		limit = own
+	}
+	wire, m, err := h.readBody(w, r, limit)
+	defer m.release()
+	if err != nil {
+		h.fault(w, src.Name, bodyFault(err, limit))
+		return
+	}
+	if who == signed && !verify(header, src.Type, r.Header, wire, h.opt.BaseURL+r.URL.EscapedPath(), src.Secrets, h.opt.Now()) {
+		h.unauthorized(w, r, src)
+		return
+	}
+	if src.limit != nil && !src.limit.AllowN(h.opt.Now(), 1) {
+		h.fault(w, src.Name, problem{Status: http.StatusTooManyRequests, Detail: "This source posts faster than it may.", retry: 1})
+		return
+	}
+	d, tool, err := h.read(r, src, wire, limit, m)
+	if err != nil {
+		h.fault(w, src.Name, bodyFault(err, limit))
+		return
+	}
+	for i := range d.Items {
+		d.Items[i].Authenticated = who != neighbour
+	}
+	if res, ok := h.store(w, r, src, d); ok {
+		status, a := answerOf(res)
+		h.counter.WithLabelValues(src.Name, a.Status).Inc()
+		if tool.Reply != "" {
+			sendText(w, http.StatusOK, "text/plain", tool.Reply)
+			return
+		}
+		send(w, status, "application/json", a)
+	}
+}
+
+func (h *Handler) unauthorized(w http.ResponseWriter, r *http.Request, src *source) {
+	from, _ := h.client(r)
+	h.opt.Log.Warn("a delivery was refused: the secret is missing or wrong", "source", src.Name, "from", from.String())
+	h.fault(w, src.Name, problem{Status: http.StatusUnauthorized, Detail: "The secret is missing or wrong."})
+}
+
+// read makes the delivery of a body. It fails only where nothing can be kept: too large once unpacked, no memory.
+func (h *Handler) read(r *http.Request, src *source, wire []byte, limit int64, m *meter) (digest.Delivery, tools.Tool, error) {
+	rec := digest.Receipt{Source: src.Name, State: digest.Accepted, Sum: sha256.Sum256(wire), ReceivedAt: h.opt.Now()}
+	tool := h.types[src.Type]
+	body, err := h.decode(r.Header.Get("Content-Encoding"), wire, limit, m)
+	var reading tools.Reading
+	if errors.Is(err, errTooLarge) || errors.Is(err, errBusy) {
+		return digest.Delivery{}, tool, err
+	}
+	if tool.Read == nil { // auto
+		tool = h.types[tools.Detect(r.Header, body)]
+	}
+	if src.Adapter != nil {
+		tool.Read = src.Adapter
+	}
+	clean := body
+	if err == nil {
+		r.Header.Del("Content-Encoding") // what is kept is plain, to be read again as it is
+		rec.Sum = sha256.Sum256(body)
+		clean = scrub(body, src.Secrets)
+		reading, err = apply(tool.Read, r.Header, clean)
+	}
+	rec.Tool = tool.Name
+	rec.Key, rec.SameWithin = deliveryKey(r.Header, reading.Key), 0
+	if rec.Key == "" {
+		rec.Key, rec.SameWithin = digest.BodyKey(body), digest.BodyWindow
+	}
+	rec.Header, rec.Raw = keptHeader(r.Header), clean[:min(len(clean), keepRaw)]
+	switch {
+	case err != nil:
+		rec.State, rec.Reason = digest.Quarantined, digest.Reason(digest.OneLine(err.Error(), digest.MaxField))
+	case reading.Ignored != "":
+		rec.State, rec.Reason = digest.Ignored, reading.Ignored
+	}
+	d := digest.Delivery{Receipt: rec}
+	if rec.State == digest.Accepted {
+		d.Items = h.itemsOf(src, tool.Name, reading)
+	}
+	return d, tool, nil
+}
+
+// itemsOf gives the items of a reading what the door knows of them.
+func (h *Handler) itemsOf(src *source, tool string, reading tools.Reading) []digest.Item {
+	now := h.opt.Now()
+	for i := range reading.Items {
+		it := &reading.Items[i]
+		it.Source, it.Tool, it.ReceivedAt = src.Name, tool, now
+		if it.Project = digest.ProjectKey(it.Project); it.Project == "" || reading.Hint && src.Project != "" {
+			it.Project = digest.ProjectKey(src.Project)
+		}
+	}
+	return reading.Items
+}
+
+// apply runs an adapter; one that panics has met a body it does not understand.
+func apply(read tools.Adapter, header http.Header, body []byte) (r tools.Reading, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r, err = tools.Reading{}, fmt.Errorf("the adapter failed: %v", p)
+		}
+	}()
+	r, err = read(header, body)
+	if err == nil && len(r.Items) == 0 && r.Ignored == "" {
+		err = errors.New("the adapter found nothing in it")
+	}
+	return r, err
+}
+
+// maxKey is the longest delivery id that is kept as it is, in bytes; of a longer one the hash is the key.
+const maxKey = 255
+
+// deliveryKey is the tool's own id of the delivery, else one that the sender gave; "" if there is none.
+func deliveryKey(h http.Header, own string) string {
+	for _, k := range []string{own, strings.Trim(h.Get("Idempotency-Key"), `"`), h.Get("Webhook-Id")} {
+		if k = digest.OneLine(k, 1<<20); k != "" {
+			if len(k) > maxKey {
+				return digest.BodyKey([]byte(k))
+			}
+			return k
+		}
+	}
+	return ""
+}
+
+// store hands the delivery over and waits until it is on disk. A sender that hangs up in between changes nothing: many
+// never send again. ok is false when the fault was answered.
+func (h *Handler) store(w http.ResponseWriter, r *http.Request, src *source, d digest.Delivery) (res digest.Result, ok bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTimeout)
+	defer cancel()
+	res, err := h.opt.Intake.Accept(ctx, d)
+	if err != nil {
+		h.opt.Log.Error("a delivery could not be stored", "source", src.Name, "error", err)
+		h.fault(w, src.Name, problem{Status: http.StatusServiceUnavailable, Detail: "It cannot be stored now. Please send it again.", retry: 30})
+		return res, false
+	}
+	if res.State == digest.Quarantined && !res.Duplicate {
+		h.opt.Log.Warn("a delivery was quarantined", "source", src.Name, "receipt", res.Receipt, "reason", string(res.Reason))
+	}
+	if res.Duplicate && res.Differs {
+		h.opt.Log.Warn("a delivery repeats a key with another body", "source", src.Name, "receipt", res.Receipt)
+	}
+	return res, true
+}

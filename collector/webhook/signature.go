@@ -1,0 +1,173 @@
+package webhook
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"hash"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A scheme is how a tool signs what it posts: an HMAC under the source's secret, in a header. New tools are new rows.
+//
+// The header's value is one signature, or several that separator parts, each behind prefix. Where the time is signed
+// too, it stands in the header named by time, or, when time ends in '=', among the parts of the signature's own header
+// ("t=" in "t=1700000000,v1=…").
+type scheme struct {
+	tool      string // who signs so
+	header    string
+	prefix    string // before each signature; parts without it are of another kind and do not count
+	separator string // between parts; "" if the value is one
+	hash      func() hash.Hash
+	encoding  func(string) ([]byte, error)
+	signed    string        // what is signed: {body}, {time}, {id} and {url} stand for the delivery's own
+	time      string        // see above; "" if no time is signed
+	id        string        // the header that {id} stands for
+	window    time.Duration // how far the signed time may be from ours, either way; 0 if none is signed
+	standard  bool          // secrets are "whsec_" and base64 of the key (Standard Webhooks)
+}
+
+// clockWindow is what Stripe, Slack and Standard Webhooks advise.
+const clockWindow = 5 * time.Minute
+
+func unpadded(s string) ([]byte, error) {
+	return base64.RawStdEncoding.DecodeString(strings.TrimRight(s, "="))
+}
+
+// schemes is the table. Rows that share a header are told apart by their prefix; all that fit are tried. A row stands
+// before those that are weaker.
+var schemes = []scheme{
+	{tool: "GitHub, Gitea, Forgejo", header: "X-Hub-Signature-256", prefix: "sha256=", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Forgejo", header: "X-Forgejo-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Gitea", header: "X-Gitea-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Gogs", header: "X-Gogs-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Bitbucket, Jira, Confluence", header: "X-Hub-Signature", prefix: "sha256=", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "GitHub before 2020, Intercom", header: "X-Hub-Signature", prefix: "sha1=", hash: sha1.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Standard Webhooks", header: "Webhook-Signature", prefix: "v1,", separator: " ", hash: sha256.New, encoding: unpadded,
+		signed: "{id}.{time}.{body}", time: "Webhook-Timestamp", id: "Webhook-Id", window: clockWindow, standard: true},
+	{tool: "Svix", header: "Svix-Signature", prefix: "v1,", separator: " ", hash: sha256.New, encoding: unpadded,
+		signed: "{id}.{time}.{body}", time: "Svix-Timestamp", id: "Svix-Id", window: clockWindow, standard: true},
+	{tool: "Stripe", header: "Stripe-Signature", prefix: "v1=", separator: ",", hash: sha256.New, encoding: hex.DecodeString,
+		signed: "{time}.{body}", time: "t=", window: clockWindow},
+	{tool: "Slack apps", header: "X-Slack-Signature", prefix: "v0=", hash: sha256.New, encoding: hex.DecodeString,
+		signed: "v0:{time}:{body}", time: "X-Slack-Request-Timestamp", window: clockWindow},
+	{tool: "Buildkite", header: "X-Buildkite-Signature", prefix: "signature=", separator: ",", hash: sha256.New, encoding: hex.DecodeString,
+		signed: "{time}.{body}", time: "timestamp=", window: clockWindow},
+	{tool: "Grafana with a timestamp", header: "X-Grafana-Alerting-Signature", hash: sha256.New, encoding: hex.DecodeString,
+		signed: "{time}:{body}", time: "X-Grafana-Alerting-Timestamp", window: clockWindow},
+	{tool: "Grafana", header: "X-Grafana-Alerting-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "PagerDuty", header: "X-PagerDuty-Signature", prefix: "v1=", separator: ",", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "CircleCI", header: "Circleci-Signature", prefix: "v1=", separator: ",", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Linear", header: "Linear-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Sentry", header: "Sentry-Hook-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Asana", header: "X-Hook-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "ClickUp", header: "X-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Flux", header: "X-Signature", prefix: "sha256=", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Flux", header: "X-Signature", prefix: "sha512=", hash: sha512.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Notion", header: "X-Notion-Signature", prefix: "sha256=", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Terraform Cloud", header: "X-TFE-Notification-Signature", hash: sha512.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Vercel", header: "X-Vercel-Signature", hash: sha1.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Taiga", header: "X-Taiga-Webhook-Signature", hash: sha1.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Heroku", header: "Heroku-Webhook-Hmac-SHA256", hash: sha256.New, encoding: unpadded, signed: "{body}"},
+	{tool: "Shopify", header: "X-Shopify-Hmac-SHA256", hash: sha256.New, encoding: unpadded, signed: "{body}"},
+	{tool: "WooCommerce", header: "X-WC-Webhook-Signature", hash: sha256.New, encoding: unpadded, signed: "{body}"},
+	{tool: "Trello", header: "X-Trello-Webhook", hash: sha1.New, encoding: unpadded, signed: "{body}{url}"},
+}
+
+// typeTools names the rows that count for sources of a type, so that what one tool signed cannot be passed off as
+// another's; types that are not listed take every row.
+var typeTools = map[string]string{"github": "GitHub"}
+
+// signature is the header of the first row that counts for a source's type and that the request brings, "" if none
+// does. Terraform Cloud sends its header empty when no token is set: that is no signature.
+func signature(h http.Header, sourceType string) string {
+	for i := range schemes {
+		if strings.Contains(schemes[i].tool, typeTools[sourceType]) && strings.TrimSpace(h.Get(schemes[i].header)) != "" {
+			return schemes[i].header
+		}
+	}
+	return ""
+}
+
+// verify tells whether the value of the header named is right for body under one of secrets. Every row and secret is
+// compared in constant time, over the decoded bytes.
+func verify(header, sourceType string, h http.Header, body []byte, url string, secrets [][]byte, now time.Time) bool {
+	right := false
+	for i := range schemes {
+		s := &schemes[i]
+		if s.header == header && strings.Contains(s.tool, typeTools[sourceType]) && s.verify(h, body, url, secrets, now) {
+			right = true
+		}
+	}
+	return right
+}
+
+func (s *scheme) verify(h http.Header, body []byte, url string, secrets [][]byte, now time.Time) bool {
+	parts := []string{strings.TrimSpace(h.Get(s.header))}
+	if s.separator != "" {
+		parts = strings.Split(parts[0], s.separator)
+	}
+	at := ""
+	if strings.HasSuffix(s.time, "=") {
+		for _, p := range parts {
+			if t, ok := strings.CutPrefix(strings.TrimSpace(p), s.time); ok {
+				at = t
+			}
+		}
+	} else if s.time != "" {
+		at = h.Get(s.time)
+	}
+	if s.time != "" && !near(at, now, s.window) {
+		return false
+	}
+	before, after, _ := strings.Cut(s.signed, "{body}")
+	fill := strings.NewReplacer("{time}", at, "{id}", h.Get(s.id), "{url}", url)
+	before, after = fill.Replace(before), fill.Replace(after)
+	right := false
+	for _, secret := range secrets {
+		key, ok := s.key(secret)
+		if !ok {
+			continue
+		}
+		m := hmac.New(s.hash, key)
+		m.Write([]byte(before))
+		m.Write(body)
+		m.Write([]byte(after))
+		want := m.Sum(nil)
+		for _, p := range parts {
+			value, ok := strings.CutPrefix(strings.TrimSpace(p), s.prefix)
+			if !ok {
+				continue
+			}
+			if got, err := s.encoding(value); err == nil && hmac.Equal(got, want) {
+				right = true
+			}
+		}
+	}
+	return right
+}
+
+// key is what the HMAC is made with; an empty secret is none.
+func (s *scheme) key(secret []byte) ([]byte, bool) {
+	if !s.standard {
+		return secret, len(secret) > 0
+	}
+	text, ok := strings.CutPrefix(string(secret), "whsec_")
+	if !ok {
+		return secret, len(secret) > 0
+	}
+	key, err := unpadded(text)
+	return key, err == nil && len(key) > 0
+}
+
+// near tells whether at, Unix seconds, lies within window of now.
+func near(at string, now time.Time, window time.Duration) bool {
+	n, err := strconv.ParseInt(at, 10, 64)
+	return err == nil && n > 0 && now.Sub(time.Unix(n, 0)).Abs() <= window
+}
