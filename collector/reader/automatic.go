@@ -12,11 +12,17 @@ var outOfOffice = regexp.MustCompile(`(?i)^(out of (the )?office|auto(matic|mate
 	`automatische (antwort|antwoord|reactie)|abwesenheit|abwesend|réponse automatique|absence du bureau|` +
 	`respuesta automática|fuera de la oficina|risposta automatica|fuori ufficio|resposta automática|ausência|` +
 	`automatiskt svar|automatisk svar|frånvaro|autosvar|automaattinen vastaus|odpowiedź automatyczna|` +
-	`automatická odpověď|автоответ|自动回复|自動返信|vacation (reply|response|message))`)
+	`automatická odpověď|автоответ|自动回复|自動返信|vacation (reply|response|message)|` +
+	`\[automatyczna odpowiedź\]|auto: .{2,80} out of (the )?office)`)
+
+// undelivered is how mail servers begin the subjects of delivery reports.
+var undelivered = regexp.MustCompile(`(?i)^(undeliver|delivery (status notification|failure|has failed)|mail delivery (failed|failure)|` +
+	`mail (could not be delivered|system error)|message delivery failure|permanent delivery failure|returned mail|failure notice|` +
+	`non-?delivery|warning: could not send|unzustellbar)`)
 
 // readAutomatic says whether a machine made the mail, and whether it must not be answered (RFC 3834, section 2).
 func (r *Reading) readAutomatic(h header, report digest.Reason) {
-	r.Report = reportOf(h, report)
+	r.Report = reportOf(h, r.Subject, report)
 	submitted, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(h.get("Auto-Submitted"))), ";")
 	submitted = strings.TrimSpace(submitted)
 	precedence := strings.ToLower(strings.TrimSpace(h.get("Precedence")))
@@ -53,20 +59,31 @@ func (r *Reading) readAutomatic(h header, report digest.Reason) {
 
 // reportOf tells a delivery report: by its parts (RFC 3464, RFC 5965), or by the empty return path and the sender of a
 // mail server that does not write such parts.
-func reportOf(h header, byParts digest.Reason) digest.Reason {
+func reportOf(h header, subject string, byParts digest.Reason) digest.Reason {
 	if byParts != "" {
 		return byParts
 	}
 	if h.has("X-Failed-Recipients") {
 		return "a delivery report"
 	}
-	for _, v := range append(h.all("From"), h.all("Sender")...) {
+	fails := undelivered.MatchString(subject)
+	senders := append(h.all("From"), h.all("Sender")...)
+	named := false
+	for _, v := range senders {
 		for _, a := range addresses(v) {
-			local, _, _ := strings.Cut(a.Address, "@")
-			if local == "mailer-daemon" || local == "postmaster" && strings.TrimSpace(h.get("Return-Path")) == "<>" {
+			named = true
+			switch local, _, _ := strings.Cut(a.Address, "@"); local {
+			case "mailer-daemon":
 				return "a delivery report"
+			case "postmaster", "post_master", "mdaemon", "system administrator":
+				if fails || strings.TrimSpace(h.get("Return-Path")) == "<>" {
+					return "a delivery report"
+				}
 			}
 		}
+	}
+	if !named && fails {
+		return "a delivery report"
 	}
 	return ""
 }

@@ -31,7 +31,7 @@ func Split(raw []byte) (head, body []byte) {
 		switch {
 		case len(text) == 0 && fields > 0:
 			return raw[:at+len(line)], raw[at+len(line):]
-		case len(text) == 0 && firstBad < 0: // blank lines before the header
+		case fields == 0 && firstBad < 0 && len(bytes.TrimSpace(text)) == 0: // blank lines before the header
 		case isField(text):
 			fields++
 		case fields > 0 && (text[0] == ' ' || text[0] == '\t'): // continuation
@@ -143,7 +143,41 @@ func decodeText(s string) string {
 	if out, err := dec.DecodeHeader(s); err == nil {
 		s = out
 	}
+	s = encodedWord.ReplaceAllStringFunc(s, looseWord)
 	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// encodedWord is one that the standard decoder left alone: malformed, or with letters in it that are no ASCII.
+var encodedWord = regexp.MustCompile(`=\?([A-Za-z0-9_.:-]{1,40})(?:\*[A-Za-z-]*)?\?([QqBb])\?([^?\s]*)\?=`)
+
+func looseWord(word string) string {
+	m := encodedWord.FindStringSubmatch(word)
+	if m == nil || !utf8.ValidString(m[3]) {
+		return word
+	}
+	if strings.EqualFold(m[2], "b") {
+		return charsetText(m[1], decodeBase64([]byte(m[3])))
+	}
+	var b strings.Builder
+	for i, run := range strings.FieldsFunc(m[3], func(r rune) bool { return r == '_' }) {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		if isASCII(run) {
+			run = charsetText(m[1], decodeQuoted([]byte(run)))
+		}
+		b.WriteString(run)
+	}
+	return b.String()
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func toUTF8(s string) string {

@@ -82,12 +82,12 @@ func (c *collector) walk(h header, body []byte, depth int) []piece {
 		return []piece{c.text(h, body, params)} // no boundary to be found: the raw text is better than nothing
 	case kind == "message/rfc822" && c.inner == nil:
 		c.inner = decodeTransfer(h.get("Content-Transfer-Encoding"), body)
-	case (kind == "text/plain" || kind == "text/html") && disposition != "attachment" && name == "":
+	case (kind == "text/plain" || kind == "text/html") && disposition != "attachment" && (name == "" || depth == 0):
 		p := c.text(h, body, params)
 		p.html = kind == "text/html"
 		return []piece{p}
-	case depth == 0 && disposition != "attachment" && (kind == "text/plain" || !strings.Contains(kind, "/")):
-		return []piece{c.text(h, body, params)} // a whole mail of one named or oddly typed part
+	case depth == 0 && !strings.Contains(kind, "/"):
+		return []piece{c.text(h, body, params)} // a whole mail of an odd type
 	}
 	c.attach(kind, name, h, body)
 	return nil
@@ -130,18 +130,21 @@ func rankOf(ps []piece) int {
 // is kept as well as it can be.
 func (c *collector) text(h header, body []byte, params map[string]string) piece {
 	data := decodeTransfer(h.get("Content-Transfer-Encoding"), body[:min(len(body), 2*maxText)])
-	data = data[:min(len(data), maxText)]
-	label := strings.ToLower(strings.TrimSpace(params["charset"]))
-	switch {
-	case label == "utf-8" || label == "utf8" || label == "us-ascii" || label == "":
+	return piece{text: charsetText(params["charset"], data[:min(len(data), maxText)])}
+}
+
+// charsetText turns bytes of a charset into UTF-8.
+func charsetText(label string, data []byte) string {
+	switch label = strings.ToLower(strings.TrimSpace(label)); label {
+	case "utf-8", "utf8", "us-ascii", "ascii", "":
 	default:
 		if r, err := charset.Reader(label, bytes.NewReader(data)); err == nil {
 			if out, err := io.ReadAll(io.LimitReader(r, 4*maxText)); err == nil {
-				return piece{text: strings.ToValidUTF8(string(out), "\uFFFD")}
+				return strings.ToValidUTF8(string(out), "\uFFFD")
 			}
 		}
 	}
-	return piece{text: looseUTF8(data)}
+	return looseUTF8(data)
 }
 
 // looseUTF8 takes bytes as UTF-8, and if they mostly are not, as Windows-1252. A character cut at the end is no sign.
@@ -183,10 +186,11 @@ func (c *collector) noteReport(kind string, params map[string]string) {
 		c.report = "a complaint report"
 	case kind == "message/disposition-notification", params["report-type"] == "disposition-notification":
 		c.report = "a read receipt"
-	case kind == "message/delivery-status", kind == "message/global-delivery-status", kind == "multipart/report":
-		if c.report == "" {
-			c.report = "a delivery report"
-		}
+	case kind == "message/delivery-status", kind == "message/global-delivery-status",
+		kind == "multipart/report" && params["report-type"] == "delivery-status":
+		c.report = "a delivery report"
+	case kind == "multipart/report" && c.report == "":
+		c.report = "a server's report"
 	}
 }
 

@@ -9,6 +9,7 @@ package reader
 
 import (
 	"net/mail"
+	"regexp"
 	"strings"
 	"time"
 
@@ -116,9 +117,12 @@ func Read(raw []byte, o Options) (r Reading) {
 	return r
 }
 
+var mdLink = regexp.MustCompile(`\[([^\[\]]+)\]\([^()\s]*\)`)
+
 // titleOf makes a title for a mail without a subject: its first line.
 func titleOf(body string) string {
 	for line := range strings.Lines(body) {
+		line = mdLink.ReplaceAllString(line, "$1")
 		if line = strings.Trim(strings.TrimSpace(line), "#*>_- "); line != "" {
 			return digest.OneLine(line, digest.MaxTitle)
 		}

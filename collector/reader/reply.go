@@ -23,8 +23,12 @@ var (
 		`(dne)\b.{5,}\bnapsal(\(a\)|a)?\b.{0,120}` +
 		`)\s?:\s*$`)
 
+	// The short form, "Ana Lima wrote:", is only believed right above a quoted line.
+	shortAttribution = regexp.MustCompile(`(?i)^.{2,120}\b(wrote|writes|said|schrieb|a écrit|escribió|ha scritto|escreveu|schreef|` +
+		`skrev|napisał|napsal)\s?:$`)
+
 	// The line above a quoted mail in Outlook and its kin.
-	original = regexp.MustCompile(`(?i)^-{2,}\s*(original (message|appointment)|ursprüngliche nachricht|originalnachricht|` +
+	original = regexp.MustCompile(`(?i)^-{2,}\s*(original (message|appointment|nachricht)|ursprüngliche nachricht|originalnachricht|` +
 		`message d'origine|message original|mensaje original|messaggio originale|mensagem original|oorspronkelijk bericht|` +
 		`ursprungligt meddelande|oprindelig meddelelse|opprinnelig melding|wiadomość oryginalna|původní zpráva)\s*-{2,}$`)
 
@@ -95,6 +99,9 @@ func dropQuotes(lines []string) []string {
 			continue
 		}
 		n := attributionLines(lines[i:])
+		if n == 0 && i+1 < len(lines) && isQuoted(lines[i+1]) && shortAttribution.MatchString(plainLine(lines[i])) {
+			n = 1
+		}
 		if n == 0 {
 			out = append(out, lines[i])
 			i++

@@ -1,0 +1,179 @@
+package mailbox
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+	"github.com/emersion/go-sasl"
+)
+
+// Bounds on a server. The IMAP library has none while it waits, reads lines and lists of any length into memory, and
+// can be made to overflow its stack by deep nesting; all of that ends here, at the connection.
+const (
+	commandTime = 30 * time.Second // for a command without a mail in its answer
+	idleTime    = 4 * time.Minute  // an IDLE is begun anew after this; some servers drop it after ten
+	quietTime   = idleTime + time.Minute
+	slowest     = 8 << 10  // bytes a second below which a mail's transfer is given up
+	answerBytes = 64 << 10 // bytes of answers, beside mails, between two steps of ours
+)
+
+// A guard is a connection that ends itself when the server says nothing for too long or sends more than was asked for.
+type guard struct {
+	net.Conn
+	budget atomic.Int64
+	quiet  *time.Timer
+	cause  atomic.Pointer[string]
+}
+
+func newGuard(c net.Conn) *guard {
+	g := &guard{Conn: c}
+	g.refill()
+	g.quiet = time.AfterFunc(quietTime, func() { g.cut("the server said nothing for " + quietTime.String()) })
+	return g
+}
+
+// refill sets the bytes the server may send before the next step.
+func (g *guard) refill() { g.budget.Store(answerBytes) }
+
+// allow lets the server send n bytes more.
+func (g *guard) allow(n int64) { g.budget.Add(n) }
+
+// cut closes the connection and says why.
+func (g *guard) cut(why string) {
+	g.cause.CompareAndSwap(nil, &why)
+	g.Conn.Close()
+}
+
+func (g *guard) Read(b []byte) (int, error) {
+	n, err := g.Conn.Read(b)
+	if n > 0 {
+		g.quiet.Reset(quietTime)
+		if g.budget.Add(-int64(n)) < 0 {
+			g.cut("the server sent more than it was asked for")
+			return 0, errors.New("more bytes than were asked for")
+		}
+	}
+	return n, err
+}
+
+func (g *guard) Close() error {
+	g.quiet.Stop()
+	return g.Conn.Close()
+}
+
+// connect dials, secures, logs in and opens the folder.
+func (m *Mailbox) connect(ctx context.Context) (*session, error) {
+	conn, err := m.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{m: m, guard: newGuard(conn), kick: make(chan struct{}, 1)}
+	s.stop = context.AfterFunc(ctx, func() { s.guard.cut("stopped") })
+	if err := s.login(); err != nil {
+		err = s.why(err)
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (m *Mailbox) dial(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(m.o.Host, strconv.Itoa(m.o.Port)))
+	if err != nil || m.o.TLS != TLSImplicit {
+		return conn, err
+	}
+	config, err := m.tlsConfig()
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	config.NextProtos = []string{"imap"} // RFC 7301; some servers share a port
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("TLS with %s: %w", m.o.Host, err)
+	}
+	return secure, nil
+}
+
+func (m *Mailbox) tlsConfig() (*tls.Config, error) {
+	config := &tls.Config{ServerName: m.o.Host, MinVersion: tls.VersionTLS12}
+	if m.o.CAFile == "" {
+		return config, nil
+	}
+	pem, err := os.ReadFile(m.o.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	if config.RootCAs, err = x509.SystemCertPool(); err != nil {
+		config.RootCAs = x509.NewCertPool()
+	}
+	if !config.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", m.o.CAFile)
+	}
+	return config, nil
+}
+
+// login greets, secures with STARTTLS where asked for, and logs in.
+func (s *session) login() error {
+	options := &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
+		// Runs in the goroutine that reads: it must not block, nor send a command.
+		Mailbox: func(d *imapclient.UnilateralDataMailbox) {
+			if d.NumMessages != nil {
+				select {
+				case s.kick <- struct{}{}:
+				default:
+				}
+			}
+		},
+	}}
+	return s.within(2*commandTime, func() (err error) {
+		if s.m.o.TLS == TLSStart {
+			if options.TLSConfig, err = s.m.tlsConfig(); err != nil {
+				return err
+			}
+			if s.client, err = imapclient.NewStartTLS(s.guard, options); err != nil {
+				return fmt.Errorf("STARTTLS: %w", err)
+			}
+		} else {
+			s.client = imapclient.New(s.guard, options)
+			if err := s.client.WaitGreeting(); err != nil {
+				return err
+			}
+		}
+		if s.client.State() == imap.ConnStateAuthenticated { // PREAUTH: who may connect is logged in already
+			s.idle = s.client.Caps().Has(imap.CapIdle)
+			return nil
+		}
+		password, err := s.m.o.Password()
+		if err != nil {
+			return fmt.Errorf("the password: %w", err)
+		}
+		caps := s.client.Caps()
+		switch {
+		case caps.Has(imap.AuthCap("PLAIN")):
+			err = s.client.Authenticate(sasl.NewPlainClient("", s.m.o.Username, password))
+		case caps.Has(imap.CapLoginDisabled):
+			return errors.New("the server allows no login on this connection; it wants TLS")
+		default:
+			err = s.client.Login(s.m.o.Username, password).Wait()
+		}
+		if err != nil {
+			return fmt.Errorf("login as %s: %w", s.m.o.Username, err)
+		}
+		s.idle = s.client.Caps().Has(imap.CapIdle)
+		return nil
+	})
+}
