@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,10 +15,15 @@ import (
 type fit struct {
 	bodies    int // bytes of all bodies
 	incidents int // incidents shown; the others are counted
+	items     int // newest items shown of each; the others are counted
 }
 
+// all is more than any mail has.
+const all = 1 << 30
+
 // fits are tried in order until the mail is small enough.
-var fits = []fit{{bodiesInput, 1 << 30}, {bodiesInput / 4, 1 << 30}, {bodiesInput / 16, 200}, {0, 100}, {0, 25}, {0, 0}}
+var fits = []fit{{bodiesInput, all, all}, {bodiesInput / 4, all, all}, {bodiesInput / 16, 200, 50}, {0, 100, 20},
+	{0, 25, 4}, {0, 5, 1}, {0, 0, 0}}
 
 // stormFrom is how many incidents in one mail make a storm: their bodies are excerpts.
 const stormFrom = 4
@@ -25,12 +31,15 @@ const stormFrom = 4
 // alertPage chooses the words of an alert.
 func (t *Templates) alertPage(v *digest.View, f fit) *page {
 	c := newClock(v)
-	p := &page{Subject: clean(v.Subject, 998), Footer: newFooter(v, c)}
+	p := &page{Subject: clean(v.Subject, 998), Footer: newFooter(v, c), Storm: len(v.Alerts) >= stormFrom}
 	if held := strings.TrimPrefix(clean(string(v.Held), 300), "held: "); held != "" {
-		p.Notes = append(p.Notes, "Comes later than the update. It was held: "+strings.TrimSuffix(held, ".")+".")
+		p.Notes = append(p.Notes, "Held back until now: "+strings.TrimSuffix(held, ".")+".")
 	}
-	b := alertBuilder{md: t.md, clock: c, budget: f.bodies, storm: len(v.Alerts) >= stormFrom}
+	b := alertBuilder{md: t.md, clock: c, fit: f, storm: p.Storm}
 	shown := min(len(v.Alerts), f.incidents)
+	for i := range v.Alerts[:shown] {
+		b.left += min(len(v.Alerts[i].Items), f.items)
+	}
 	for i := range v.Alerts[:shown] {
 		p.Alerts = append(p.Alerts, b.alert(&v.Alerts[i]))
 	}
@@ -38,7 +47,7 @@ func (t *Templates) alertPage(v *digest.View, f fit) *page {
 		a := &p.Alerts[0]
 		p.Kicker, p.Tone, p.Title, p.TitleURL = a.Kicker, a.Tone, a.Title, a.URL
 		a.Kicker, a.Title, a.URL = "", "", ""
-		p.Preheader = alertPreheader(a)
+		p.Preheader = clean(joined(dot, a.Status, a.Why), 160)
 		return p
 	}
 	p.Kicker, p.Tone = "Alert", "bad"
@@ -49,23 +58,16 @@ func (t *Templates) alertPage(v *digest.View, f fit) *page {
 			URL: safeURL(v.Links.Edition)}}
 	}
 	parts := []string{p.Summary}
-	for i := range p.Alerts {
-		if i < 3 && p.Alerts[i].Title != private {
-			parts = append(parts, p.Alerts[i].Title)
-		}
+	for _, a := range p.Alerts[:min(len(p.Alerts), 3)] {
+		parts = append(parts, a.Title)
 	}
-	p.Preheader = clean(strings.Join(parts, " · "), 160)
+	p.Preheader = clean(joined(dot, parts...), 160)
 	return p
 }
 
-func alertPreheader(a *alert) string {
-	parts := []string{}
-	for _, s := range []string{a.Status, a.Why} {
-		if s != "" {
-			parts = append(parts, s)
-		}
-	}
-	return clean(strings.Join(parts, " · "), 160)
+// joined joins what is not empty.
+func joined(sep string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), sep)
 }
 
 // projectsOf counts the projects of incidents: "4 projects", or names the only one.
@@ -107,10 +109,11 @@ func kinds(alerts []digest.AlertView) string {
 }
 
 type alertBuilder struct {
-	md     *markdown
-	clock  clock
-	budget int // bytes of bodies that may still be read
-	storm  bool
+	md    *markdown
+	clock clock
+	fit   fit // bodies is what may still be read
+	left  int // items that share it
+	storm bool
 }
 
 // alert sets one incident: what it is now, then what is new, oldest first.
@@ -138,10 +141,19 @@ func (b *alertBuilder) alert(a *digest.AlertView) alert {
 		out.Title, out.URL = titleOf(lead.Title), safeURL(lead.URL)
 	}
 	if a.Earlier > 0 {
-		out.Earlier = "You were told of " + plural(a.Earlier, "earlier update", "earlier updates") + "."
+		out.Earlier = "You were told of " + plural(a.Earlier, "earlier update", "earlier updates")
 	}
-	for i := range a.Items {
-		out.Items = append(out.Items, b.item(&a.Items[i], lead, len(a.Items)-i))
+	items := a.Items[max(len(a.Items)-b.fit.items, 0):]
+	if n := len(a.Items) - len(items); n > 0 {
+		out.Earlier = joined("; ", out.Earlier, plural(n, "more update does", "more updates do")+" not fit this mail")
+	}
+	for i := range items {
+		out.Items = append(out.Items, b.item(&items[i], lead))
+		b.left--
+	}
+	if b.storm { // thirty times three lines would bury what differs
+		out.Status = joined(dot, out.Status, out.Why, out.Earlier)
+		out.Why, out.Earlier = "", ""
 	}
 	return out
 }
@@ -177,15 +189,14 @@ func (b *alertBuilder) status(a *digest.AlertView) string {
 	return "Since " + b.clock.at(open) + ", for " + span(b.clock.now.Sub(open))
 }
 
-// item sets one update; its title and link are left to the incident's heading where they are the same. left is how
-// many items, this one included, still share the budget.
-func (b *alertBuilder) item(it, lead *digest.Item, left int) alertItem {
+// item sets one update; its title and link are left to the incident's heading where they are the same.
+func (b *alertBuilder) item(it, lead *digest.Item) alertItem {
 	var out alertItem
 	if it.Private {
 		if it != lead {
 			out.Title = private
 		}
-		out.Facts.add(dot, b.clock.at(it.When()))
+		out.Facts.add(dot, withheld, b.clock.at(it.When()))
 		return out
 	}
 	if it == lead || it.URL != lead.URL || lead.Private {
@@ -198,18 +209,18 @@ func (b *alertBuilder) item(it, lead *digest.Item, left int) alertItem {
 		out.Title = titleOf(it.Title)
 	}
 	out.Badges = addBadge(addBadge(nil, it.State), it.Level)
-	out.Facts.add(dot, b.clock.at(it.When()), it.Author)
+	out.Facts.add(dot, append([]string{b.clock.at(it.When())}, people(it.Author)...)...)
 	out.Facts.strong(b.clock.due(it.Due))
 	out.Facts.add(space, hashtags(it.Tags)...)
 	switch {
 	case it.Body == "":
-	case b.storm && b.budget > 0:
+	case b.storm && b.fit.bodies > 0:
 		out.Body = b.md.excerpt(it.Body)
-		b.budget -= min(len(it.Body), excerptInput)
-	case b.budget > 0:
-		share := b.budget / left
+		b.fit.bodies -= min(len(it.Body), excerptInput)
+	case b.fit.bodies > 0:
+		share := b.fit.bodies / b.left
 		out.Body = b.md.full(it.Body, share)
-		b.budget -= min(len(it.Body), share)
+		b.fit.bodies -= min(len(it.Body), share)
 	default:
 		out.Body.Cut = true
 	}

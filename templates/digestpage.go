@@ -14,21 +14,21 @@ func (t *Templates) digestPage(v *digest.View) *page {
 	b := digestBuilder{md: t.md, clock: c, url: safeURL(v.Links.Edition)}
 	p := &page{
 		Subject: clean(v.Subject, 998),
-		Kicker:  "Digest",
+		Kicker:  "Digest" + forName(v.Name),
 		Title:   c.now.Format("Monday, 2 January 2006"),
 		Summary: summary(g),
 		Footer:  newFooter(v, c),
 	}
 	if v.Edition.Occasion == digest.OccasionCatchUp {
-		p.Kicker = "Catch-up"
+		p.Kicker = "Catch-up" + forName(v.Name)
 	}
 	if v.Edition.Late {
-		p.Kicker, p.Tone = "Late edition", "warn"
+		p.Kicker, p.Tone = "Late edition"+forName(v.Name), "warn"
 		if !v.Edition.Slot.IsZero() {
-			p.Notes = append(p.Notes, "This digest was due "+c.at(v.Edition.Slot)+" and was made "+c.at(c.now)+".")
+			p.Notes = append(p.Notes, "Due "+c.at(v.Edition.Slot)+", made "+c.at(c.now)+".")
 		}
 	}
-	b.lead("Needs an answer", g.Needs, b.need)
+	b.lead(needsTitle, g.Needs, b.need)
 	b.lead("Decisions", g.Decisions, b.decision)
 	b.rest(g)
 	var quiet []string
@@ -45,6 +45,14 @@ func (t *Templates) digestPage(v *digest.View) *page {
 	p.Groups = b.groups
 	p.Preheader = preheader(p)
 	return p
+}
+
+// forName makes "Digest" "Digest for Ana".
+func forName(name string) string {
+	if name = clean(name, 60); name == "" {
+		return ""
+	}
+	return " for " + name
 }
 
 // summary is the line of numbers: "23 updates in 4 projects, 2 questions for you".
@@ -106,12 +114,14 @@ type digestBuilder struct {
 	groups []group
 }
 
+const needsTitle = "Needs an answer"
+
 // lead adds one of the groups that stand before the projects.
 func (b *digestBuilder) lead(title string, lines []digest.Line, set func(*digest.Line) line) {
 	if len(lines) == 0 {
 		return
 	}
-	g := group{Title: title}
+	g := group{Title: title, Asks: title == needsTitle}
 	for i := range lines {
 		g.Lines = append(g.Lines, set(&lines[i]))
 	}
@@ -152,10 +162,15 @@ func (b *digestBuilder) section(s *digest.Section) {
 func (b *digestBuilder) need(l *digest.Line) line {
 	var before facts
 	before.add(dot, projectName(l.ProjectTitle, l.Project))
-	if !l.First.IsZero() {
-		before.strong("asked " + ago(b.clock.now.Sub(l.First)))
+	if l.First.IsZero() {
+		return b.line(l, before)
 	}
-	return b.line(l, before)
+	before.strong("asked " + ago(b.clock.now.Sub(l.First)))
+	later := *l // the age says that it was asked; the history tells what came after
+	if h := l.History; len(h) > 0 && h[0].Count == 1 && kindWords[h[0].What][0] == "asked" {
+		later.History = h[1:]
+	}
+	return b.line(&later, before)
 }
 
 func (b *digestBuilder) decision(l *digest.Line) line {
@@ -172,6 +187,7 @@ func (b *digestBuilder) line(l *digest.Line, before facts) line {
 		if l.Count > 1 {
 			out.Title = fmt.Sprintf("%d private updates", l.Count)
 		}
+		out.Facts.add(dot, withheld)
 		return out
 	}
 	if l.Urgent && !l.Alerted {
@@ -184,7 +200,7 @@ func (b *digestBuilder) line(l *digest.Line, before facts) line {
 	timed := l.Urgent || l.Kind == digest.KindIncident
 	history := b.history(l, timed)
 	out.Facts.add(dot, history)
-	out.Facts.add(comma, l.Authors...)
+	out.Facts.add(comma, people(l.Authors...)...)
 	if history == "" || !timed {
 		out.Facts.add(dot, b.clock.at(l.Last))
 	}
@@ -219,9 +235,9 @@ func (b *digestBuilder) history(l *digest.Line, timed bool) string {
 		if timed && !s.At.IsZero() {
 			what += " " + b.stepTime(l.History, i, s.At)
 		}
-		out = append(out, what)
+		out = append(out, strings.ReplaceAll(what, " ", nbsp))
 	}
-	return strings.Join(out, " → ")
+	return strings.Join(out, nbsp+"→ ")
 }
 
 // stepTime names the day only where it differs from that of the step before.

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"bytes"
+	"fmt"
 	"html/template"
 	"net/url"
 	"strings"
@@ -46,7 +47,7 @@ func newMarkdown() *markdown {
 	return &markdown{
 		parser: goldmark.New(
 			goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.Linkify),
-			goldmark.WithRendererOptions(renderer.WithNodeRenderers(util.Prioritized(altText{}, 1)))),
+			goldmark.WithRendererOptions(renderer.WithNodeRenderers(util.Prioritized(bare{}, 1)))),
 		policy: policy(),
 	}
 }
@@ -66,13 +67,47 @@ func policy() *bluemonday.Policy {
 	return p
 }
 
-// altText shows an image as its description, which stands where the image would.
-type altText struct{}
+// bare renders what goldmark's own renderer would load or drop: an image as its description, which stands where the
+// image would, and a block of raw HTML as its text, because it may hold the news.
+type bare struct{}
 
-func (altText) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
+func (bare) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 	r.Register(ast.KindImage, func(util.BufWriter, []byte, ast.Node, bool) (ast.WalkStatus, error) {
 		return ast.WalkContinue, nil // only its children, which are the description
 	})
+	r.Register(ast.KindHTMLBlock, func(w util.BufWriter, src []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if entering {
+			raw := n.Lines().Value(src)
+			if b := n.(*ast.HTMLBlock); b.HasClosure() {
+				raw = append(raw, b.ClosureLine.Value(src)...)
+			}
+			if text := strings.TrimSpace(textOfHTML(raw)); text != "" {
+				fmt.Fprintf(w, "<p>%s</p>\n", html.EscapeString(text))
+			}
+		}
+		return ast.WalkSkipChildren, nil
+	})
+}
+
+// textOfHTML is what a browser would show of raw HTML, as plain text.
+func textOfHTML(raw []byte) string {
+	var b strings.Builder
+	hidden := false
+	for z := html.NewTokenizer(bytes.NewReader(raw)); ; {
+		switch token := z.Next(); token {
+		case html.ErrorToken:
+			return b.String()
+		case html.TextToken:
+			if !hidden {
+				b.Write(z.Text())
+			}
+		case html.StartTagToken, html.EndTagToken:
+			name, _ := z.TagName()
+			a := atom.Lookup(name)
+			hidden = token == html.StartTagToken && (a == atom.Script || a == atom.Style || a == atom.Title)
+			b.WriteByte(' ')
+		}
+	}
 }
 
 // tree is the safe tree of a source. What cannot be read as Markdown (nested beyond x/net/html's 512 levels) is taken
@@ -144,16 +179,28 @@ func shorten(s string, max int) (string, bool) {
 }
 
 // safeURL gives an absolute http(s) address in the form in which it stands in both parts, or "" for anything else.
-// Quotes and parentheses are written as %27, %28 and %29, as html/template does: they end a link in many readers.
+// A user name or password in it is left out.
 func safeURL(s string) string {
 	u, err := url.Parse(strings.TrimSpace(s))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || len(s) > digest.MaxURL {
 		return ""
 	}
-	return urlQuotes.Replace(u.String())
+	u.User = nil
+	return quoted(u.String())
 }
 
-var urlQuotes = strings.NewReplacer("'", "%27", "(", "%28", ")", "%29", " ", "%20")
+// quoted writes as %XX what ends a link in some readers, and what html/template would write so in one part only.
+func quoted(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"'()<>\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02x", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
 
 func element(a atom.Atom) *html.Node {
 	return &html.Node{Type: html.ElementNode, Data: a.String(), DataAtom: a}

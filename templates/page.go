@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"unicode/utf8"
 
 	"quietpost/digest"
 )
@@ -20,12 +21,14 @@ type page struct {
 	Notes     []string
 	Groups    []group
 	Alerts    []alert
+	Storm     bool // many alerts: each is set small
 	Footer    footer
 }
 
 // A group is one headed part of a digest.
 type group struct {
 	Title string
+	Asks  bool   // waits for the reader: the one group that is coloured
 	Note  string // "12 updates, 1 urgent"
 	Lines []line
 	More  string // "and 37 more"
@@ -98,23 +101,36 @@ const (
 	dot   = " · "
 	comma = ", "
 	space = " "
+	nbsp  = "\u00A0"
 )
 
-// add appends words that belong together, with sep between them and a dot before the first; empty ones leave no trace.
+// add appends clean words that belong together, with sep between them and a dot before the first; empty ones leave no
+// trace.
 func (f *facts) add(sep string, words ...string) {
 	before := dot
 	for _, w := range words {
-		if w = clean(w, 300); w != "" {
-			*f = append(*f, fact{Sep: before, Text: w, RTL: rtl(w)})
+		if w != "" {
+			*f = append(*f, fact{Sep: before, Text: whole(w), RTL: rtl(w)})
 			before = sep
 		}
 	}
 }
 
+// wholeChars is how long a fact is at most that is not broken at a line's end: it fits the narrowest screen.
+const wholeChars = 24
+
+// whole keeps a short fact, such as a time or a name, on one line.
+func whole(s string) string {
+	if utf8.RuneCountInString(s) > wholeChars {
+		return s
+	}
+	return strings.ReplaceAll(s, " ", nbsp)
+}
+
 // strong appends a fact that the eye must find.
 func (f *facts) strong(s string) {
 	if s != "" {
-		*f = append(*f, fact{Sep: dot, Text: s, Strong: true})
+		*f = append(*f, fact{Sep: dot, Text: whole(s), Strong: true})
 	}
 }
 
@@ -129,6 +145,15 @@ func addBadge(badges []badge, word string) []badge {
 		}
 	}
 	return append(badges, badge{Word: w, Tone: tones[strings.ToLower(word)]})
+}
+
+// people are authors' names.
+func people(list ...string) []string {
+	var out []string
+	for _, name := range list {
+		out = append(out, clean(name, 60))
+	}
+	return out
 }
 
 // hashtags are an item's tags: "#api", "#launch".
@@ -151,6 +176,7 @@ func projectName(title, key string) string {
 
 const (
 	private  = "A private update"
+	withheld = "not shown in mails"
 	untitled = "Untitled update"
 )
 
@@ -191,7 +217,7 @@ func newFooter(v *digest.View, c clock) footer {
 	add("Read it on the web", safeURL(v.Links.Edition))
 	add("End "+what, safeURL(v.Links.Leave))
 	if strings.HasPrefix(v.Links.Mailto, "mailto:") {
-		add("End "+what+" by mail", urlQuotes.Replace(clean(v.Links.Mailto, digest.MaxURL)))
+		add("End "+what+" by mail", quoted(clean(v.Links.Mailto, digest.MaxURL)))
 	}
 	if e := &v.Edition; !isAlert && e.To > 0 && e.From == e.To {
 		f.Small = append(f.Small, fmt.Sprintf("Update %d", e.From))

@@ -20,7 +20,7 @@ func fill(first, rest, text string) string {
 		b.WriteString("\n" + rest)
 		room, used = columns-cells(rest), 0
 	}
-	for _, word := range strings.Fields(text) {
+	for _, word := range strings.FieldsFunc(text, breakable) {
 		w := cells(word)
 		switch {
 		case used > 0 && used+1+w <= room:
@@ -43,8 +43,11 @@ func fill(first, rest, text string) string {
 	if !wrote {
 		return ""
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), nbsp, " ")
 }
+
+// breakable are the spaces at which a line may end: all but the no-break space.
+func breakable(r rune) bool { return unicode.IsSpace(r) && r != '\u00A0' }
 
 // verbatim sets lines that must keep their breaks and spaces, such as code: each behind prefix, cut where too wide.
 func verbatim(prefix, text string) string {
