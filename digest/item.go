@@ -108,7 +108,7 @@ func ProjectKey(s string) string {
 			break
 		}
 	}
-	k := b.String()
+	k := strings.ReplaceAll(b.String(), "-/", "/") // "group / name", as some tools write it
 	if len(k) > MaxProject {
 		k = k[:MaxProject]
 	}

@@ -2,6 +2,8 @@ package digest
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -172,4 +174,27 @@ type Counts struct {
 	Receipts    map[string]int            // by state
 	Messages    map[string]map[string]int // by lane, then state
 	OldestDue   time.Time                 // NextAt of the oldest message not done; zero if none
+}
+
+// FoldProjects resolves aliases in counts and adds up what means one project, in order of key.
+func FoldProjects(p *Policy, counts []ProjectCount) []ProjectCount {
+	byKey := map[string]*ProjectCount{}
+	for _, c := range counts {
+		key := p.Project(c.Project)
+		to := byKey[key]
+		if to == nil {
+			to = &ProjectCount{Project: key}
+			byKey[key] = to
+		}
+		to.Items += c.Items
+		to.Urgent += c.Urgent
+		if c.Last.After(to.Last) {
+			to.Last = c.Last
+		}
+	}
+	var out []ProjectCount
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
+		out = append(out, *byKey[key])
+	}
+	return out
 }

@@ -3,7 +3,6 @@ package digest
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
 	"strings"
 )
 
@@ -15,17 +14,18 @@ const (
 )
 
 // Token is a signed link's last part: purpose and id in clear, and a MAC under the instance's key. It does not expire,
-// because mails are kept for years, and acts on one thing only.
+// because mails are kept for years, and acts on one thing only. It
+// is in lower case and read without case, since it is also the local part of an address. ids are in lower case.
 func Token(instance []byte, purpose, id string) string {
-	return purpose + "." + id + "." + base64.RawURLEncoding.EncodeToString(tokenMAC(instance, purpose, id))
+	return purpose + "." + id + "." + strings.ToLower(itemEncoding.EncodeToString(tokenMAC(instance, purpose, id)))
 }
 
 // ReadToken gives back purpose and id of a Token; ok is false if it is not one of this instance's. Constant time in the
 // MAC.
 func ReadToken(instance []byte, token string) (purpose, id string, ok bool) {
-	purpose, rest, _ := strings.Cut(token, ".")
+	purpose, rest, _ := strings.Cut(strings.ToLower(token), ".")
 	id, sig, _ := strings.Cut(rest, ".")
-	mac, err := base64.RawURLEncoding.DecodeString(sig)
+	mac, err := itemEncoding.DecodeString(strings.ToUpper(sig))
 	if err != nil || len(instance) == 0 {
 		return "", "", false
 	}
@@ -35,5 +35,5 @@ func ReadToken(instance []byte, token string) (purpose, id string, ok bool) {
 func tokenMAC(instance []byte, purpose, id string) []byte {
 	m := hmac.New(sha256.New, instance)
 	m.Write([]byte("token/" + purpose + "/" + id))
-	return m.Sum(nil)[:16]
+	return m.Sum(nil)[:15] // 24 letters without a spare bit
 }

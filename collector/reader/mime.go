@@ -1,0 +1,361 @@
+package reader
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io"
+	"mime"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/emersion/go-message/charset"
+	"golang.org/x/text/encoding/charmap"
+
+	"quietpost/digest"
+)
+
+// go-message reads the headers and the charsets. Its multipart reader and transfer decoders are not used: they give up
+// on the first malformed part header or byte and lose what follows, and the mail is in memory anyway.
+
+// A collector gathers the text and the attachments of one mail.
+type collector struct {
+	parts       int
+	attachments []Attachment
+	report      digest.Reason
+	inner       []byte // the first mail forwarded as an attachment: read where there is no other text
+}
+
+// A piece is the text of one leaf.
+type piece struct {
+	text string
+	html bool
+}
+
+// read gives the mail's text, HTML turned into Markdown.
+func (c *collector) read(h header, body []byte) ([]byte, []Attachment) {
+	text := join(c.walk(h, body, 0))
+	if len(text) == 0 && c.inner != nil {
+		head, inner := Split(c.inner)
+		text = join(c.walk(parseHeader(head), inner, 1))
+	}
+	return text, c.attachments
+}
+
+// join puts the pieces together.
+func join(pieces []piece) []byte {
+	var out bytes.Buffer
+	for _, p := range pieces {
+		text := p.text
+		if p.html {
+			text = htmlToMarkdown(text)
+		}
+		if text = strings.Trim(text, "\r\n"); strings.TrimSpace(text) == "" {
+			continue
+		}
+		if out.Len() > 0 {
+			out.WriteString("\n\n")
+		}
+		out.WriteString(text)
+		if out.Len() > maxText {
+			out.Truncate(maxText)
+			break
+		}
+	}
+	return out.Bytes()
+}
+
+// walk gives the pieces of a part, in order; of alternatives only the best one.
+func (c *collector) walk(h header, body []byte, depth int) []piece {
+	if c.parts++; c.parts > maxParts {
+		return nil
+	}
+	kind, params := mediaType(h.get("Content-Type"))
+	disposition, dparams := mediaType(h.get("Content-Disposition"))
+	name := fileName(params, dparams)
+	c.noteReport(kind, params)
+	switch {
+	case strings.HasPrefix(kind, "multipart/") && depth < maxDepth:
+		if parts := splitParts(body, params["boundary"]); parts != nil {
+			return c.walkParts(kind, parts, depth)
+		}
+		return []piece{c.text(h, body, params)} // no boundary to be found: the raw text is better than nothing
+	case kind == "message/rfc822" && c.inner == nil:
+		c.inner = decodeTransfer(h.get("Content-Transfer-Encoding"), body)
+	case (kind == "text/plain" || kind == "text/html") && disposition != "attachment" && name == "":
+		p := c.text(h, body, params)
+		p.html = kind == "text/html"
+		return []piece{p}
+	case depth == 0 && disposition != "attachment" && (kind == "text/plain" || !strings.Contains(kind, "/")):
+		return []piece{c.text(h, body, params)} // a whole mail of one named or oddly typed part
+	}
+	c.attach(kind, name, h, body)
+	return nil
+}
+
+func (c *collector) walkParts(kind string, parts [][]byte, depth int) []piece {
+	var all []piece
+	var best []piece
+	rank := 0
+	for _, raw := range parts {
+		head, body := splitPart(raw)
+		got := c.walk(parseHeader(head), body, depth+1)
+		all = append(all, got...)
+		if r := rankOf(got); r > rank {
+			best, rank = got, r
+		}
+	}
+	if kind == "multipart/alternative" {
+		return best
+	}
+	return all
+}
+
+// rankOf orders alternatives: plain text that says something, then HTML, then nothing.
+func rankOf(ps []piece) int {
+	rank := 0
+	for _, p := range ps {
+		switch {
+		case strings.TrimSpace(p.text) == "":
+		case p.html:
+			rank = max(rank, 1)
+		default:
+			rank = 2
+		}
+	}
+	return rank
+}
+
+// text decodes a leaf: transfer encoding, then charset. Text that is not of its charset, or of one that is not known,
+// is kept as well as it can be.
+func (c *collector) text(h header, body []byte, params map[string]string) piece {
+	data := decodeTransfer(h.get("Content-Transfer-Encoding"), body[:min(len(body), 2*maxText)])
+	data = data[:min(len(data), maxText)]
+	label := strings.ToLower(strings.TrimSpace(params["charset"]))
+	switch {
+	case label == "utf-8" || label == "utf8" || label == "us-ascii" || label == "":
+	default:
+		if r, err := charset.Reader(label, bytes.NewReader(data)); err == nil {
+			if out, err := io.ReadAll(io.LimitReader(r, 4*maxText)); err == nil {
+				return piece{text: strings.ToValidUTF8(string(out), "\uFFFD")}
+			}
+		}
+	}
+	return piece{text: looseUTF8(data)}
+}
+
+// looseUTF8 takes bytes as UTF-8, and if they mostly are not, as Windows-1252. A character cut at the end is no sign.
+func looseUTF8(data []byte) string {
+	if cut := len(data) - utf8.UTFMax; cut > 0 && utf8.Valid(data[:cut]) || utf8.Valid(data) {
+		return strings.ToValidUTF8(string(data), "\uFFFD")
+	}
+	if out, err := charmap.Windows1252.NewDecoder().Bytes(data); err == nil {
+		return string(out)
+	}
+	return strings.ToValidUTF8(string(data), "\uFFFD")
+}
+
+// attach notes a part that is not read. Signatures are no attachments to their reader.
+func (c *collector) attach(kind, name string, h header, body []byte) {
+	switch kind {
+	case "application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature",
+		"message/delivery-status", "message/feedback-report", "message/disposition-notification":
+		return
+	}
+	size := len(body)
+	if strings.Contains(strings.ToLower(h.get("Content-Transfer-Encoding")), "base64") {
+		size = (size - bytes.Count(body, []byte{'\n'}) - bytes.Count(body, []byte{'\r'})) / 4 * 3
+	}
+	if name == "" {
+		switch kind {
+		case "message/rfc822":
+			name = "forwarded mail"
+		case "text/calendar":
+			name = "invitation"
+		}
+	}
+	c.attachments = append(c.attachments, Attachment{Name: name, Type: kind, Size: size})
+}
+
+func (c *collector) noteReport(kind string, params map[string]string) {
+	switch {
+	case kind == "message/feedback-report", params["report-type"] == "feedback-report":
+		c.report = "a complaint report"
+	case kind == "message/disposition-notification", params["report-type"] == "disposition-notification":
+		c.report = "a read receipt"
+	case kind == "message/delivery-status", kind == "message/global-delivery-status", kind == "multipart/report":
+		if c.report == "" {
+			c.report = "a delivery report"
+		}
+	}
+}
+
+// splitParts cuts a multipart body at its boundary lines (RFC 2046, section 5.1.1). Without a boundary parameter the
+// first line that looks like a boundary is taken for it. It gives nil when there is none. The last part may be left
+// open.
+func splitParts(body []byte, boundary string) [][]byte {
+	if boundary == "" {
+		if boundary = guessBoundary(body); boundary == "" {
+			return nil
+		}
+	}
+	delim := []byte("--" + strings.TrimRight(boundary, " \t"))
+	var parts [][]byte
+	start := -1
+	for at := 0; at < len(body) && len(parts) < maxParts; {
+		line := firstLine(body[at:], false)
+		if bytes.HasPrefix(line, delim) {
+			rest := bytes.TrimSpace(line[len(delim):])
+			end := bytes.Equal(rest, []byte("--"))
+			if len(rest) == 0 || end {
+				if start >= 0 {
+					parts = append(parts, trimEOL(body[start:at]))
+				}
+				if start = at + len(line); end {
+					return parts
+				}
+			}
+		}
+		at += len(line)
+	}
+	if start >= 0 && start < len(body) && len(parts) < maxParts {
+		parts = append(parts, body[start:])
+	}
+	return parts
+}
+
+// trimEOL takes off the one line end that belongs to the boundary.
+func trimEOL(b []byte) []byte {
+	b = bytes.TrimSuffix(b, []byte("\n"))
+	return bytes.TrimSuffix(b, []byte("\r"))
+}
+
+func guessBoundary(body []byte) string {
+	for n, at := 0, 0; at < len(body) && n < 20; n++ {
+		line := firstLine(body[at:], false)
+		text := strings.TrimRight(string(line), "\r\n \t")
+		if len(text) > 4 && len(text) <= 80 && strings.HasPrefix(text, "--") && !strings.Contains(text, " ") {
+			return text[2:]
+		}
+		at += len(line)
+	}
+	return ""
+}
+
+// splitPart cuts a part into header and body. Other than a mail, a part may have no header at all: then it begins with
+// a blank line.
+func splitPart(raw []byte) (head, body []byte) {
+	line := firstLine(raw, false)
+	if len(bytes.TrimRight(line, "\r\n")) == 0 {
+		return nil, raw[len(line):]
+	}
+	return Split(raw)
+}
+
+var looseParam = regexp.MustCompile(`(?i);\s*([a-z0-9*-]+)\s*=\s*("[^"]*"|[^;]*)`)
+
+// mediaType reads a Content-Type or Content-Disposition with its parameters; where it is malformed (an unquoted file
+// name with a space is the commonest case), as much of it as can be.
+func mediaType(v string) (string, map[string]string) {
+	kind, params, err := mime.ParseMediaType(v)
+	if err != nil {
+		first, rest, _ := strings.Cut(v, ";")
+		kind, params = strings.ToLower(strings.TrimSpace(first)), map[string]string{}
+		for _, m := range looseParam.FindAllStringSubmatch(";"+rest, 50) {
+			key := strings.ToLower(m[1])
+			if _, ok := params[key]; !ok {
+				params[key] = strings.Trim(strings.TrimSpace(m[2]), `"`)
+			}
+		}
+	}
+	if kind == "" || kind == "text" {
+		kind = "text/plain"
+	}
+	return kind, params
+}
+
+func fileName(params, dparams map[string]string) string {
+	name := dparams["filename"]
+	if name == "" {
+		name = params["name"]
+	}
+	name = decodeText(name)
+	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
+		name = name[i+1:]
+	}
+	return digest.OneLine(name, 200)
+}
+
+// decodeTransfer undoes a Content-Transfer-Encoding (RFC 2045, section 6), passing over what is malformed. An unknown
+// one ("7-bit") is none.
+func decodeTransfer(encoding string, b []byte) []byte {
+	encoding = strings.ToLower(encoding)
+	switch {
+	case strings.Contains(encoding, "base64"):
+		return decodeBase64(b)
+	case strings.Contains(encoding, "quoted-printable"):
+		return decodeQuoted(b)
+	}
+	return b
+}
+
+// decodeBase64 decodes what is of the alphabet and passes over everything else, padding within the text too.
+func decodeBase64(b []byte) []byte {
+	clean := make([]byte, 0, len(b)+4)
+	pad := 0 // bytes at the end that padding stands for
+	for _, c := range b {
+		switch {
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '+', c == '/':
+			clean, pad = append(clean, c), 0
+		case c == '=': // the end of one run; another may follow
+			for len(clean)%4 != 0 {
+				clean, pad = append(clean, 'A'), pad+1
+			}
+		}
+	}
+	for len(clean)%4 != 0 { // padding left out
+		clean, pad = append(clean, 'A'), pad+1
+	}
+	out := make([]byte, base64.StdEncoding.DecodedLen(len(clean)))
+	n, _ := base64.StdEncoding.Decode(out, clean)
+	return out[:max(n-pad, 0)]
+}
+
+// decodeQuoted decodes quoted-printable; a "=" that begins no escape stays as it is.
+func decodeQuoted(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		if b[i] != '=' {
+			out = append(out, b[i])
+			continue
+		}
+		end := i + 1
+		for end < len(b) && (b[end] == ' ' || b[end] == '\t' || b[end] == '\r') {
+			end++
+		}
+		switch {
+		case end >= len(b):
+			return out
+		case b[end] == '\n': // soft line break
+			i = end
+		case i+2 < len(b) && unhex(b[i+1]) >= 0 && unhex(b[i+2]) >= 0:
+			out = append(out, byte(unhex(b[i+1])<<4|unhex(b[i+2])))
+			i += 2
+		default:
+			out = append(out, '=')
+		}
+	}
+	return out
+}
+
+func unhex(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	}
+	return -1
+}

@@ -1,0 +1,152 @@
+package config
+
+import (
+	"net/mail"
+	"time"
+)
+
+// The tables of keys, one for each section, in the order of the documented file.
+
+func (c *Config) keys(o Options) []key {
+	return []key{
+		{"base_url", text(&c.BaseURL, webAddress), "https://quiet.example.com", "Address of this service as people reach it; links in mails begin with it, and one-click unsubscribe needs https. Default http://127.0.0.1:8025.", false},
+		{"data_dir", file(&c.DataDir), "/var/lib/quietpost", "Folder of the database. Default $STATE_DIRECTORY, else a folder of the user's.", false},
+		{"time_zone", text(&c.TimeZone, zone), "Europe/Berlin", "For people who have not chosen one. Default UTC.", false},
+		{"operators", texts(&c.Operators, address), "[ops@example.com]", "Who is told when something is wrong.", false},
+		{"http", object(nil, c.HTTP.keys()...), "{listen: 127.0.0.1:8025}", "The door for webhooks and pages.", false},
+		{"api", object(nil, key{"token_file", file(&c.API.TokenFile), "/etc/quietpost/api.token", "File with the tokens that may read /v1, one a line; without it /v1 cannot be read.", false}),
+			"{token_file: /etc/quietpost/api.token}", "Reading /v1.", false},
+		{"mail", object(nil, c.Mail.keys()...), "{from: quietpost@example.com, smtp: {host: smtp.example.com}}", "How mail leaves.", true},
+		{"inboxes", list(&c.Inboxes, defaultInbox, func(b *Inbox) value { return object(&b.Pos, b.keys()...) }),
+			"[{name: updates, address: updates@example.com, imap: {…}}]", "Mailboxes that are read.", false},
+		{"sources", list(&c.Sources, func() (s Source) { return s }, func(s *Source) value { return object(&s.Pos, s.keys()...) }),
+			"[{name: github, type: github, secret_file: /etc/quietpost/github.secret}]", "Who may post, at /hooks/NAME.", false},
+		{"projects", list(&c.Projects, func() (p Project) { return p }, func(p *Project) value { return object(&p.Pos, p.keys()...) }),
+			"[{name: apollo, title: Apollo}]", "Titles and other names of projects; those that are not listed appear by themselves.", false},
+		{"kinds", dict(&c.Kinds, kindKey, func(k *Kind) value {
+			return object(nil, key{"urgent", yesNo(&k.Urgent), "true", "Items of this kind are urgent.", false})
+		}), "{incident: {urgent: true}}", "The team's agreement per kind of item.", false},
+		{"schedules", dict(&c.Schedules, scheduleName, func(s *string) value { return text(s, by(o.ParseSchedule)) }),
+			`{daily: "0 9 * * MON-FRI"}`, "Schedules by name: a five-field cron expression, @daily-style, or @every 2s. daily, twice and weekly are there already.", false},
+		{"digests", object(nil, c.Digests.keys()...), "{top: 20}", "About all digests.", false},
+		{"alerts", object(nil, c.Alerts.keys()...), "{gather: 5s}", "How often a person is alerted.", false},
+		{"subscribers", list(&c.Subscribers, defaultSubscriber, func(s *Subscriber) value { return object(&s.Pos, s.keys(o)...) }),
+			"[{address: ana@example.com, schedule: daily}]", "People who get mail, imported as confirmed when first seen; later changes are theirs.", false},
+	}
+}
+
+func (h *HTTP) keys() []key {
+	return []key{
+		{"listen", text(&h.Listen, hostPort), "127.0.0.1:8025", "Address and port; a socket handed over by systemd goes before. Default 127.0.0.1:8025.", false},
+		{"trusted_proxies", texts(&h.TrustedProxies, network), "[127.0.0.1/32]", "Networks whose X-Forwarded-For is believed.", false},
+	}
+}
+
+func (m *Mail) keys() []key {
+	return []key{
+		{"from", m.from(), "Quietpost <digest@example.com>", "The sender of all mail.", true},
+		{"reply_to", text(&m.ReplyTo, address), "updates@example.com", "Address of an inbox below; replies and commands arrive there.", false},
+		{"smtp", object(nil, m.SMTP.keys()...), "{host: smtp.example.com}", "The server that takes our mail.", true},
+	}
+}
+
+// from reads one text into two fields.
+func (m *Mail) from() value {
+	var both mail.Address
+	v := text(&both, func(s string) (mail.Address, error) {
+		a, err := mailbox(s)
+		if err == nil {
+			m.FromName, m.From = a.Name, a.Address
+		}
+		return a, err
+	})
+	v.ptr = &m.From
+	return v
+}
+
+func (s *SMTP) keys() []key {
+	return []key{
+		{"host", text(&s.Host, hostName), "smtp.example.com", "Name or IP address of the server.", true},
+		{"port", number(&s.Port, 1, 65535), "587", "Default 587 with starttls, 465 with implicit, 25 with none.", false},
+		{"tls", oneOf(&s.TLS, StartTLS, ImplicitTLS, NoTLS), StartTLS, "Default starttls; implicit on port 465.", false},
+		{"ca_file", file(&s.CAFile), "/etc/ssl/certs/our-ca.pem", "Certificates to check the server with, instead of the system's.", false},
+		{"username", text(&s.Username, line), "digest@example.com", "To log in with; without it there is no login.", false},
+		{"password_file", file(&s.PasswordFile), `"${CREDENTIALS_DIRECTORY}/smtp"`, "File with the password.", false},
+		{"connections", number(&s.Connections, 1, 64), "4", "Connections at once. Default 4.", false},
+	}
+}
+
+func (b *Inbox) keys() []key {
+	return []key{
+		{"name", text(&b.Name, name), "updates", "Short name, unique among inboxes and sources.", true},
+		{"address", text(&b.Address, address), "updates@example.com", "The address whose mail arrives here.", true},
+		{"imap", object(nil, b.IMAP.keys()...), `{host: imap.example.com, username: updates@example.com, password_file: "${CREDENTIALS_DIRECTORY}/imap"}`, "The server that keeps it.", true},
+		{"after", oneOf(&b.After, "keep"), "keep", "What becomes of a mail once it is stored. Default keep.", false},
+		{"since", text(&b.Since, since), "now", "now (default), or a duration of the past to take in at first contact, such as 14d.", false},
+		{"accept", texts(&b.Accept, sender), `["*@example.com"]`, "Who may post items; others are quarantined. Default the address's own domain.", false},
+		{"trust", text(&b.Trust, trusted), "mx.example.com", "The server whose topmost Authentication-Results to believe, or inside for a mailbox that takes mail from inside only; unset: our own DKIM check.", false},
+		{"project", text(&b.Project, projectKey), "apollo", "Project of a mail that names none.", false},
+	}
+}
+
+func (s *IMAP) keys() []key {
+	return []key{
+		{"host", text(&s.Host, hostName), "imap.example.com", "Name or IP address of the server.", true},
+		{"port", number(&s.Port, 1, 65535), "993", "Default 993 with implicit, else 143.", false},
+		{"tls", oneOf(&s.TLS, ImplicitTLS, StartTLS, NoTLS), ImplicitTLS, "Default implicit; starttls on port 143.", false},
+		{"ca_file", file(&s.CAFile), "/etc/ssl/certs/our-ca.pem", "Certificates to check the server with, instead of the system's.", false},
+		{"username", text(&s.Username, line), "updates@example.com", "To log in with.", true},
+		{"password_file", file(&s.PasswordFile), `"${CREDENTIALS_DIRECTORY}/imap"`, "File with the password.", true},
+		{"folder", text(&s.Folder, line), "INBOX", "Default INBOX.", false},
+	}
+}
+
+func (s *Source) keys() []key {
+	return []key{
+		{"name", text(&s.Name, name), "github", "Posts arrive at /hooks/NAME; unique among sources and inboxes.", true},
+		{"type", oneOf(&s.Type, "generic", "slack", "github"), "generic", "The tool that posts.", true},
+		{"secret_file", file(&s.SecretFile), "/etc/quietpost/github.secret", "File with the secrets, one a line, each valid.", false},
+		{"project", text(&s.Project, projectKey), "apollo", "Project of an item that names none.", false},
+		{"open", yesNo(&s.Open), "true", "Takes posts without a secret, from this machine unless from says where else.", false},
+		{"from", texts(&s.From, network), "[127.0.0.0/8]", "Networks that may post. Default anywhere with a secret, this machine when open.", false},
+	}
+}
+
+func (p *Project) keys() []key {
+	return []key{
+		{"name", text(&p.Name, projectKey), "apollo", "Letters, digits and . _ / -, compared without case.", true},
+		{"title", text(&p.Title, line), "Apollo", "As mails and pages show it. Default the name.", false},
+		{"aliases", texts(&p.Aliases, alias), "[acme/apollo, acme/apollo-web]", "What tools call it.", false},
+		{"owners", texts(&p.Owners, address), "[ana@example.com]", "Who answers for it.", false},
+	}
+}
+
+func (d *Digests) keys() []key {
+	return []key{
+		{"top", number(&d.Top, 1, 1000), "20", "Lines a project shows at most. Default 20.", false},
+		{"empty", oneOf(&d.Empty, "skip"), "skip", "An empty digest is not sent.", false},
+	}
+}
+
+func (a *Alerts) keys() []key {
+	const hour = Duration(time.Hour)
+	return []key{
+		{"gather", text(&a.Gather, within(0, hour)), "5s", "How long followers and storms are gathered. Default 5s.", false},
+		{"follow_up_every", text(&a.FollowUpEvery, within(0, 24*hour)), "5m", "At most one mail an incident in this time. Default 5m.", false},
+		{"max_per_hour", number(&a.MaxPerHour, 1, 1000), "12", "Alert mails a person an hour. Default 12.", false},
+	}
+}
+
+func (s *Subscriber) keys(o Options) []key {
+	return []key{
+		{"address", text(&s.Address, address), "ana@example.com", "Where mail goes.", true},
+		{"name", text(&s.Name, line), "Ana", "As mails greet the person.", false},
+		{"time_zone", text(&s.TimeZone, zoneName), "Europe/Lisbon", "The person's own. Default that of the service.", false},
+		{"projects", texts(&s.Projects, projectPattern), `["*"]`, `Projects or patterns such as acme/*. Default ["*"], all.`, false},
+		{"kinds", texts(&s.Kinds, kindKey), "[decision, question]", "Default all.", false},
+		{"schedule", text(&s.Schedule, line), "daily", "A name from schedules, or a schedule itself. Default daily.", false},
+		{"alerts", yesNo(&s.Alerts), "true", "Urgent items at once. Default true.", false},
+		{"quiet", text(&s.Quiet, by(o.ParseQuiet)), `"22:00-07:00"`, "Hours in which no alert is sent.", false},
+		{"locale", text(&s.Locale, locale), "de", "Language tag. Default English.", false},
+	}
+}

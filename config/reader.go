@@ -1,0 +1,414 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"go.yaml.in/yaml/v4"
+)
+
+// A reader walks the YAML tree, fills in values and gathers faults.
+type reader struct {
+	file    string
+	dir     string // folder of the file, absolute
+	opts    Options
+	faults  Faults
+	at      map[any]Pos // where a value stood, by the pointer to the Go value
+	aliased int         // nodes that may still be read through aliases
+}
+
+// A key is one line of a section's table.
+type key struct {
+	name     string
+	value    value
+	example  string // what would be right, as one writes it in YAML
+	about    string // one line for editors
+	required bool
+}
+
+// A value reads one YAML node into the Go value behind ptr.
+type value struct {
+	ptr    any
+	read   func(r *reader, p place, n *yaml.Node)
+	schema *jsonschema.Schema
+}
+
+// A place is where we are: the dotted path of keys (entries of lists have none of their own), and an example of what
+// may stand there.
+type place struct{ path, example string }
+
+func (p place) key(k key) place {
+	return place{path: strings.TrimPrefix(p.path+"."+k.name, "."), example: k.example}
+}
+
+// entry is the place of an entry of a list.
+func (p place) entry() place {
+	p.example = strings.TrimSuffix(strings.TrimPrefix(p.example, "["), "]")
+	return p
+}
+
+// wrongValue is the error of a value: what is wrong with it, to be read after the value itself, and what would be
+// right; an empty right means that the example of the key tells.
+type wrongValue struct{ what, right string }
+
+func (e *wrongValue) Error() string {
+	if e.right == "" {
+		return e.what
+	}
+	return e.what + "; " + e.right
+}
+
+func wrong(what, right string) error { return &wrongValue{what, right} }
+
+// wrong adds a fault, unless there are so many already that nobody reads on.
+func (r *reader) wrong(at Pos, format string, args ...any) {
+	switch {
+	case len(r.faults) < maxFaults:
+		r.faults = append(r.faults, Fault{r.file, at, Wrong, fmt.Sprintf(format, args...)})
+	case len(r.faults) == maxFaults:
+		end := r.faults[len(r.faults)-1].Pos
+		r.faults = append(r.faults, Fault{r.file, end, Wrong, "there are more faults; mend these first"})
+	}
+}
+
+func (r *reader) note(at Pos, format string, args ...any) {
+	if len(r.faults) < maxFaults {
+		r.faults = append(r.faults, Fault{r.file, at, Note, fmt.Sprintf(format, args...)})
+	}
+}
+
+// wrongText adds the fault of a value that its parser did not take.
+func (r *reader) wrongText(p place, at Pos, s string, err error) {
+	var e *wrongValue
+	if !errors.As(err, &e) {
+		r.wrong(at, "%s: %v", p.path, err)
+		return
+	}
+	right := e.right
+	if right == "" {
+		right = "write for example " + p.example
+	}
+	r.wrong(at, "%s: %s %s; %s", p.path, quote(s), e.what, right)
+}
+
+// quote shows a value of the file, not more of it than fits a line.
+func quote(s string) string {
+	if runes := []rune(s); len(runes) > 80 {
+		s = string(runes[:79]) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+func pos(n *yaml.Node) Pos { return Pos{n.Line, n.Column} }
+
+// resolve gives what an alias stands for, at the alias's own place. All that is read through aliases is counted, so
+// that a small file cannot stand for a huge one; it gives nil when the count is over.
+func (r *reader) resolve(n *yaml.Node) *yaml.Node {
+	if n.Kind != yaml.AliasNode {
+		return n
+	}
+	if r.aliased <= 0 {
+		return nil
+	}
+	if r.aliased = count(n.Alias, r.aliased); r.aliased <= 0 {
+		r.wrong(pos(n), "the aliases (*%s and others) stand for too much; write the values out", n.Value)
+		return nil
+	}
+	c := *n.Alias
+	c.Line, c.Column = n.Line, n.Column
+	return &c
+}
+
+// count takes the nodes at and below n from left. Aliases in them are counted when they are resolved.
+func count(n *yaml.Node, left int) int {
+	left--
+	for _, c := range n.Content {
+		if left <= 0 {
+			break
+		}
+		left = count(c, left)
+	}
+	return left
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+
+// describe says what a node is, for faults about its form.
+func describe(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping of keys"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case isNull(n):
+		return "nothing"
+	}
+	return quote(n.Value)
+}
+
+// object reads a mapping of known keys. at is set to where it stands, unless nil.
+func object(at *Pos, keys ...key) value {
+	return value{schema: objectSchema(keys), read: func(r *reader, p place, n *yaml.Node) {
+		if n = r.resolve(n); n == nil {
+			return
+		}
+		if at != nil {
+			*at = pos(n)
+		}
+		if !isNull(n) && n.Kind != yaml.MappingNode { // an empty section says nothing, as if it were not there
+			if p.path == "" {
+				r.wrong(pos(n), "the file holds %s; it should hold keys and values, such as %q", describe(n), "mail: {…}")
+			} else {
+				r.wrong(pos(n), "%s: here should be keys and values, such as %s; it is %s", p.path, p.example, describe(n))
+			}
+			return
+		}
+		seen := r.pairs(p, n, func(name string, k, v *yaml.Node) {
+			for _, known := range keys {
+				if known.name == name {
+					if known.value.ptr != nil {
+						r.at[known.value.ptr] = pos(v)
+					}
+					known.value.read(r, p.key(known), v)
+					return
+				}
+			}
+			r.unknown(p, keys, name, pos(k))
+		})
+		for _, k := range keys {
+			if _, ok := seen[k.name]; k.required && !ok {
+				r.wrong(pos(n), "%s is missing; write %s: %s", p.key(k).path, k.name, k.example)
+			}
+		}
+	}}
+}
+
+// pairs calls f for each key of a mapping, the first time it stands there.
+func (r *reader) pairs(p place, n *yaml.Node, f func(name string, k, v *yaml.Node)) map[string]int {
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := r.resolve(n.Content[i]), n.Content[i+1]
+		switch {
+		case k == nil:
+		case k.Tag == "!!merge":
+			r.wrong(pos(k), "merge keys (<<) are not taken; write the keys out")
+		case k.Kind != yaml.ScalarNode || isNull(k):
+			r.wrong(pos(k), "%s is no key; a key is a plain word before ':'", describe(k))
+		case seen[k.Value] > 0:
+			r.wrong(pos(k), "%s stands here twice, first on line %d; keep one", p.key(key{name: k.Value}).path, seen[k.Value])
+		default:
+			seen[k.Value] = k.Line
+			f(k.Value, k, v)
+		}
+	}
+	return seen
+}
+
+// unknown tells what may have been meant by a key that the section does not have.
+func (r *reader) unknown(p place, keys []key, name string, at Pos) {
+	if len(r.faults) > maxFaults {
+		return
+	}
+	full := p.key(key{name: name}).path
+	if words, ok := later(full); ok && words == nil {
+		r.wrong(at, "%s: not yet; this version does not act on it, so take it out", full)
+		return
+	}
+	var names []string
+	for _, k := range keys {
+		names = append(names, k.name)
+	}
+	slices.Sort(names)
+	switch meant := closest(name, names); {
+	case slices.Contains(names, name+"_file"):
+		r.wrong(at, "%s: secrets never stand in this file; write the secret into a file of its own and name that in %s_file", full, name)
+	case meant != "":
+		r.wrong(at, "%s is not known; did you mean %s?", full, meant)
+	default:
+		if elsewhere := sectionsOf(name); len(elsewhere) > 0 {
+			r.wrong(at, "%s is not known; %s belongs under %s", full, name, strings.Join(elsewhere, " or "))
+			return
+		}
+		r.wrong(at, "%s is not known; here can stand: %s", full, strings.Join(names, ", "))
+	}
+}
+
+// list reads a list; fresh is an entry that says nothing.
+func list[T any](dst *[]T, fresh func() T, entry func(*T) value) value {
+	item := fresh()
+	s := &jsonschema.Schema{Types: []string{"array", "null"}, Items: entry(&item).schema}
+	return value{ptr: dst, schema: s, read: func(r *reader, p place, n *yaml.Node) {
+		if n = r.resolve(n); n == nil || isNull(n) {
+			return
+		}
+		if n.Kind != yaml.SequenceNode {
+			r.wrong(pos(n), "%s: here should be a list, such as %s; it is %s", p.path, p.example, describe(n))
+			return
+		}
+		if len(n.Content) > maxList {
+			r.wrong(pos(n), "%s has %d entries; at most %d can be listed", p.path, len(n.Content), maxList)
+			return
+		}
+		*dst = make([]T, 0, len(n.Content)) // never grows, so that pointers to entries stay good
+		for _, c := range n.Content {
+			if isNull(c) {
+				r.wrong(pos(c), "%s: an entry without a value; fill it in or take it out", p.path)
+				continue
+			}
+			*dst = append(*dst, fresh())
+			v := entry(&(*dst)[len(*dst)-1])
+			if v.ptr != nil {
+				r.at[v.ptr] = pos(c)
+			}
+			v.read(r, p.entry(), c)
+		}
+	}}
+}
+
+// texts is a list of parsed texts.
+func texts[T any](dst *[]T, parse func(string) (T, error)) value {
+	return list(dst, func() (t T) { return t }, func(t *T) value { return text(t, parse) })
+}
+
+// dict reads a mapping whose keys are names of the person's own. What is read is added to what dst holds.
+func dict[T any](dst *map[string]T, name func(string) (string, error), entry func(*T) value) value {
+	var t T
+	s := &jsonschema.Schema{Types: []string{"object", "null"}, AdditionalProperties: entry(&t).schema}
+	return value{ptr: dst, schema: s, read: func(r *reader, p place, n *yaml.Node) {
+		if n = r.resolve(n); n == nil || isNull(n) {
+			return
+		}
+		if n.Kind != yaml.MappingNode {
+			r.wrong(pos(n), "%s: here should be keys and values, such as %s; it is %s", p.path, p.example, describe(n))
+			return
+		}
+		if *dst == nil {
+			*dst = map[string]T{}
+		}
+		r.pairs(p, n, func(written string, k, v *yaml.Node) {
+			clean, err := name(written)
+			if err != nil {
+				r.wrongText(p, pos(k), written, err)
+				return
+			}
+			var t T
+			entry(&t).read(r, place{p.path + "." + written, "{" + p.example + "}"}, v)
+			(*dst)[clean] = t
+		})
+	}}
+}
+
+// text reads a scalar by its text, as it is written: 1.10 stays 1.10.
+func text[T any](dst *T, parse func(string) (T, error)) value {
+	return value{ptr: dst, schema: &jsonschema.Schema{Type: "string"}, read: func(r *reader, p place, n *yaml.Node) {
+		if n = r.scalar(p, n, "!!str", "!!int", "!!float", "!!timestamp"); n == nil {
+			return
+		}
+		t, err := parse(n.Value)
+		if err != nil {
+			r.wrongText(p, pos(n), n.Value, err)
+			return
+		}
+		*dst = t
+	}}
+}
+
+// scalar gives the node if it is a scalar of one of these tags, else nil after a fault.
+func (r *reader) scalar(p place, n *yaml.Node, tags ...string) *yaml.Node {
+	if n = r.resolve(n); n == nil {
+		return nil
+	}
+	switch {
+	case isNull(n):
+		r.wrong(pos(n), "%s has no value; write for example %s, or take the line out", p.path, p.example)
+	case n.Kind != yaml.ScalarNode:
+		r.wrong(pos(n), "%s: here should be one value, such as %s; it is %s", p.path, p.example, describe(n))
+	case !slices.Contains(tags, n.Tag):
+		switch n.Tag {
+		case "!!bool":
+			r.wrong(pos(n), "%s: %s means yes or no in YAML; write for example %s, or put it in quotes", p.path, n.Value, p.example)
+		default:
+			r.wrong(pos(n), "%s: %s is not right here; write for example %s", p.path, quote(n.Value), p.example)
+		}
+	default:
+		return n
+	}
+	return nil
+}
+
+// number reads a whole number from least to most.
+func number(dst *int, least, most int) value {
+	s := &jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(float64(least)), Maximum: jsonschema.Ptr(float64(most))}
+	return value{ptr: dst, schema: s, read: func(r *reader, p place, n *yaml.Node) {
+		if n = r.resolve(n); n == nil {
+			return
+		}
+		// Decimal digits alone: 0587 would be octal to some readers of YAML.
+		i, err := strconv.Atoi(n.Value)
+		if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || i < least || i > most || strconv.Itoa(i) != n.Value {
+			r.wrong(pos(n), "%s: %s is not right; write a number from %d to %d, such as %s", p.path, describe(n), least, most, p.example)
+			return
+		}
+		*dst = i
+	}}
+}
+
+// yesNo reads true or false.
+func yesNo(dst *bool) value {
+	return value{ptr: dst, schema: &jsonschema.Schema{Type: "boolean"}, read: func(r *reader, p place, n *yaml.Node) {
+		if n = r.resolve(n); n == nil {
+			return
+		}
+		if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+			r.wrong(pos(n), "%s: %s is not right; write true or false, without quotes", p.path, describe(n))
+			return
+		}
+		*dst = strings.EqualFold(n.Value, "true")
+	}}
+}
+
+// oneOf reads one of a few words. Words that a later version takes are refused with "not yet".
+func oneOf(dst *string, words ...string) value {
+	v := text(dst, func(s string) (string, error) {
+		if slices.Contains(words, s) {
+			return s, nil
+		}
+		right := "write " + join(words)
+		if meant := closest(s, words); meant != "" {
+			right = "did you mean " + meant + "?"
+		}
+		return "", wrong("is not known", right)
+	})
+	v.schema.Enum = make([]any, len(words))
+	for i, w := range words {
+		v.schema.Enum[i] = w
+	}
+	read := v.read
+	v.read = func(r *reader, p place, n *yaml.Node) {
+		known, _ := later(p.path)
+		if n = r.resolve(n); n == nil {
+			return
+		}
+		for _, w := range known {
+			if n.Kind == yaml.ScalarNode && (n.Value == w || strings.HasSuffix(w, ":") && strings.HasPrefix(n.Value, w)) {
+				r.wrong(pos(n), "%s: %s: not yet; this version takes %s", p.path, quote(n.Value), join(words))
+				return
+			}
+		}
+		read(r, p, n)
+	}
+	return v
+}
+
+// join is "a, b or c".
+func join(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}

@@ -1,0 +1,327 @@
+package config
+
+import (
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"quietpost/digest"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/language"
+)
+
+// The parsers of values. Each gives the value as it is kept, or an error made by wrong.
+
+// line is any text of one line.
+func line(s string) (string, error) {
+	switch {
+	case strings.TrimSpace(s) == "":
+		return "", wrong("is empty", "")
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return "", wrong("has line breaks or control characters", "write it on one line")
+	}
+	return strings.TrimSpace(s), nil
+}
+
+func webAddress(s string) (string, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" && u.Scheme != "http" && u.Scheme != "https":
+		if host, err := hostName(strings.TrimRight(s, "/")); err == nil {
+			return "", wrong("is not a web address", "write https://"+host)
+		}
+		return "", wrong("is not a web address", "")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "", wrong("does not begin with http:// or https://", "")
+	case u.Hostname() == "":
+		return "", wrong("names no host", "")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
+		return "", wrong("has more than scheme, host and path", "take out user, query and fragment")
+	}
+	if _, err := portNumber(u.Port()); u.Port() != "" && err != nil {
+		return "", wrong("has a port that is none", "write a number from 1 to 65535")
+	}
+	return strings.TrimRight(s, "/"), nil
+}
+
+func portNumber(s string) (int, error) {
+	i, err := strconv.Atoi(s)
+	if err != nil || i < 0 || i > 65535 || strconv.Itoa(i) != s {
+		return 0, wrong("is not a port", "write a number from 1 to 65535")
+	}
+	return i, nil
+}
+
+// hostPort is where to listen: an empty host is every address of the machine.
+func hostPort(s string) (string, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		if _, err := portNumber(s); err == nil {
+			return "", wrong("names no address", "write 127.0.0.1:"+s+" for this machine only, or :"+s+" for all of its addresses")
+		}
+		return "", wrong("is not host:port", "")
+	}
+	if _, err := portNumber(port); err != nil {
+		return "", wrong("does not end in a port", "write a number from 1 to 65535 after the last ':'")
+	}
+	if host != "" {
+		if _, err := hostName(host); err != nil {
+			return "", wrong("does not begin with a host", "")
+		}
+	}
+	return s, nil
+}
+
+// hostName is an IP address or a name (RFC 1123, section 2.1), in IDNA's ASCII form.
+func hostName(s string) (string, error) {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return ip.String(), nil
+	}
+	if host, port, err := net.SplitHostPort(s); err == nil && host != "" {
+		if _, err := portNumber(port); err == nil {
+			return "", wrong("is a host with a port", "write host: "+host+" and port: "+port)
+		}
+	}
+	if strings.Contains(s, "://") {
+		return "", wrong("is an address of the web", "write the bare name of the host")
+	}
+	name, err := idna.Lookup.ToASCII(strings.TrimSuffix(s, "."))
+	if err != nil || len(name) > 253 || !hostForm.MatchString(name) {
+		return "", wrong("is not the name of a host", "")
+	}
+	return strings.ToLower(name), nil
+}
+
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$`)
+
+// network is a range of IP addresses in CIDR form (RFC 4632, section 3.1).
+func network(s string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		if ip, err := netip.ParseAddr(s); err == nil {
+			return p, wrong("names no size", "write "+netip.PrefixFrom(ip, ip.BitLen()).String()+" for this one address")
+		}
+		return p, wrong("is not a network", "")
+	}
+	if p.Addr().Is4In6() {
+		return p, wrong("is an IPv4 network written as IPv6", "write "+p.Addr().Unmap().String()+"/"+strconv.Itoa(max(p.Bits()-96, 0)))
+	}
+	if m := p.Masked(); m != p {
+		return p, wrong("is an address inside a network", "write "+m.String()+" for the network, or "+
+			netip.PrefixFrom(p.Addr(), p.Addr().BitLen()).String()+" for this one address")
+	}
+	return p, nil
+}
+
+// zone is a name of the IANA time zone database.
+func zone(s string) (*time.Location, error) {
+	if s != "" && s != "Local" {
+		if l, err := time.LoadLocation(s); err == nil {
+			return l, nil
+		}
+	}
+	if l, err := time.LoadLocation(capitals(s)); err == nil && s != "" && s != "Local" {
+		return nil, wrong("is not the name of a time zone", "did you mean "+l.String()+"?")
+	}
+	return nil, wrong("is not the name of a time zone", "write one such as Europe/Berlin, America/New_York or UTC")
+}
+
+// capitals writes "america/new york" as zones are named: America/New_York.
+func capitals(s string) string {
+	up := true
+	return strings.Map(func(r rune) rune {
+		if r == ' ' {
+			r = '_'
+		}
+		if up {
+			r = unicode.ToUpper(r)
+		} else {
+			r = unicode.ToLower(r)
+		}
+		up = r == '/' || r == '_' || r == '-'
+		return r
+	}, s)
+}
+
+func zoneName(s string) (string, error) {
+	l, err := zone(s)
+	if err != nil {
+		return "", err
+	}
+	return l.String(), nil
+}
+
+func address(s string) (string, error) {
+	a, err := digest.NormalizeAddress(s)
+	if err == nil {
+		return a, nil
+	}
+	if _, perr := mail.ParseAddress(strings.TrimSpace(s)); perr != nil {
+		return "", wrong("is not a mail address", "")
+	}
+	return "", wrong("is not a mail address that can be used", "")
+}
+
+// mailbox is an address with a display name before it, or without.
+func mailbox(s string) (mail.Address, error) {
+	a, err := address(s)
+	if err != nil {
+		return mail.Address{}, err
+	}
+	m, err := mail.ParseAddress(strings.TrimSpace(s))
+	if err != nil {
+		return mail.Address{}, wrong("is not a mail address", "")
+	}
+	return mail.Address{Name: digest.OneLine(m.Name, 100), Address: a}, nil
+}
+
+// name is a source's or inbox's: it stands in addresses of the web.
+func name(s string) (string, error) {
+	if !nameForm.MatchString(s) {
+		return "", wrong("cannot stand in an address", "write letters, digits, '-', '_' and '.', beginning with a letter or digit, at most 64")
+	}
+	return s, nil
+}
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+func projectKey(s string) (string, error) {
+	key := digest.ProjectKey(s)
+	if key == "" || key != strings.ToLower(s) {
+		return "", wrong("is not a project's name", keyHint(key, "letters, digits, '.', '_', '/' and '-', at most 100"))
+	}
+	return key, nil
+}
+
+func keyHint(key, form string) string {
+	if key != "" {
+		return "write " + key
+	}
+	return "write " + form
+}
+
+// alias is what a tool calls a project, in whatever form; it is kept as the key that items of the tool get.
+func alias(s string) (string, error) {
+	key := digest.ProjectKey(s)
+	if key == "" {
+		return "", wrong("has no letter or digit", "")
+	}
+	return key, nil
+}
+
+// projectPattern is a key, or a pattern over keys: "*", "acme/*".
+func projectPattern(s string) (string, error) {
+	if s == "" || strings.ContainsFunc(s, unicode.IsSpace) {
+		return "", wrong("is not a project or a pattern", "")
+	}
+	if _, err := path.Match(s, ""); err != nil {
+		return "", wrong("is not a pattern", "write '*' for all, a project, or a beginning such as acme/*")
+	}
+	return strings.ToLower(s), nil
+}
+
+func kindKey(s string) (string, error) {
+	key := digest.KindKey(s)
+	if key == "" || key != strings.ToLower(s) {
+		return "", wrong("is not a kind", keyHint(key, "letters, digits, '.', '_' and '-'"))
+	}
+	return key, nil
+}
+
+func scheduleName(s string) (string, error) {
+	if !scheduleForm.MatchString(s) {
+		return "", wrong("cannot be a schedule's name", "write small letters, digits, '-' and '_', beginning with a letter, at most 50")
+	}
+	return s, nil
+}
+
+var scheduleForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,49}$`)
+
+// sender is a pattern of who may post by mail: an address in which '*' is any run of characters.
+func sender(s string) (string, error) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if s == "*" {
+		return s, nil
+	}
+	local, domain, ok := strings.Cut(s, "@")
+	if !ok {
+		if host, err := hostName(s); err == nil && strings.Contains(host, ".") {
+			return "", wrong("is a domain", "write \"*@"+host+"\" for everybody there")
+		}
+	}
+	if local == "" || domain == "" || strings.Contains(domain, "@") || strings.ContainsAny(s, " \t\r\n<>\"\\,;:()[]") {
+		return "", wrong("is not an address or a pattern of one", "")
+	}
+	ascii, err := idna.Lookup.ToASCII(strings.ReplaceAll(domain, "*", "x"))
+	if err != nil {
+		return "", wrong("does not end in a domain", "")
+	}
+	if !strings.Contains(domain, "*") {
+		domain = ascii
+	}
+	return local + "@" + domain, nil
+}
+
+// trusted is an authserv-id (RFC 8601, section 2.5) or the word inside.
+func trusted(s string) (string, error) {
+	if s = strings.ToLower(s); s == "inside" {
+		return s, nil
+	}
+	if s == "" || strings.ContainsAny(s, " \t\r\n;\"()<>@,") {
+		return "", wrong("is not the name of a server", "write the name that its Authentication-Results begin with, or inside")
+	}
+	if closest(s, []string{"inside"}) != "" && !strings.Contains(s, ".") {
+		return "", wrong("is not the name of a server", "did you mean inside?")
+	}
+	return s, nil
+}
+
+// since is "now", or how much of the past.
+func since(s string) (Duration, error) {
+	if s == "now" {
+		return 0, nil
+	}
+	d, err := parseDuration(s)
+	if err != nil {
+		return 0, wrong("is neither now nor a duration", "")
+	}
+	return d, nil
+}
+
+// within gives a parser of durations from least to most.
+func within(least, most Duration) func(string) (Duration, error) {
+	return func(s string) (Duration, error) {
+		d, err := parseDuration(s)
+		if err == nil && (d < least || d > most) {
+			err = wrong("is out of bounds", "write from "+least.String()+" to "+most.String())
+		}
+		return d, err
+	}
+}
+
+func locale(s string) (string, error) {
+	t, err := language.Parse(s)
+	if err != nil || t == language.Und {
+		return "", wrong("is not a language", "")
+	}
+	return t.String(), nil
+}
+
+// by is a line that somebody else's rule takes. Its errors are whole sentences: they name the value.
+func by(rule func(string) error) func(string) (string, error) {
+	return func(s string) (string, error) {
+		s, err := line(s)
+		if err == nil && rule != nil {
+			err = rule(s)
+		}
+		return s, err
+	}
+}

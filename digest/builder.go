@@ -1,0 +1,256 @@
+package digest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"quietpost/digest/schedule"
+)
+
+// Settings are what editions are cut by; never changed once made.
+type Settings struct {
+	Policy   *Policy
+	Calendar Calendar
+	Alerts   AlertPolicy
+	Top      int    // lines a project shows in a digest
+	BaseURL  string // of the pages, without a slash at its end
+	Inbox    string // address that takes answers, or empty; "+u-TOKEN" before its @ leaves by mail
+	Instance []byte // Store.InstanceKey
+
+	Operators []string // addresses of who is told when something is wrong
+}
+
+// A Builder cuts editions: digests whose slot has come, and alerts. It is safe for one goroutine a method.
+type Builder struct {
+	Store    Store
+	Renderer Renderer
+	Composer Composer
+}
+
+// A Tally counts what a tick did.
+type Tally struct {
+	Sent   int // editions with a message
+	Empty  int
+	Lost   int       // occasions that somebody else was first to, or had an edition
+	Faults []error   // what failed alone; it is tried again at the next tick
+	Wait   time.Time // when an alert that waits is due; zero for none
+}
+
+const (
+	late       = 15 * time.Minute // behind its slot, an edition is labelled late
+	excerpt    = 1200             // bytes of a body that a digest reads
+	wideWindow = 20_000           // numbers; a wider window is read without bodies, so that memory stays bounded
+)
+
+// TickDigests cuts one edition for each subscription whose slot has come: all share one cut and one reading of the window.
+func (b *Builder) TickDigests(ctx context.Context, now time.Time, set *Settings) (t Tally, err error) {
+	due, err := b.Store.Due(ctx, now)
+	if err != nil || len(due) == 0 {
+		return t, err
+	}
+	cut, err := b.Store.Newest(ctx)
+	if err != nil {
+		return t, err
+	}
+	oldest := cut
+	for i := range due {
+		oldest = min(oldest, due[i].Subscription.Cursor)
+	}
+	bodies := excerpt
+	if cut-oldest > wideWindow {
+		bodies = 0
+	}
+	window, err := b.Store.Window(ctx, oldest, cut, bodies)
+	if err != nil {
+		return t, err
+	}
+	for i := range due {
+		if ctx.Err() != nil {
+			return t, ctx.Err()
+		}
+		c, err := b.digest(ctx, now, set, &due[i], window, cut)
+		if err == nil {
+			err = b.commit(ctx, c, &t)
+		}
+		switch {
+		case errors.Is(err, ErrExists): // the slot was served before the clock was set back: only the next one is wrong
+			err = b.Store.SetNextSlot(ctx, []SlotMove{{due[i].Subscription.ID, due[i].Subscription.NextSlot, c.NextSlot}})
+		case errors.Is(err, ErrConflict):
+			err = nil
+		}
+		if err != nil {
+			t.Faults = append(t.Faults, fmt.Errorf("digest for %s: %w", due[i].Subscriber.Address, err))
+		}
+	}
+	return t, nil
+}
+
+func (b *Builder) commit(ctx context.Context, c Commit, t *Tally) error {
+	err := b.Store.CommitEdition(ctx, c)
+	switch {
+	case errors.Is(err, ErrExists), errors.Is(err, ErrConflict):
+		t.Lost++
+	case err == nil && c.Message == nil:
+		t.Empty++
+	case err == nil:
+		t.Sent++
+	}
+	return err
+}
+
+// digest makes the edition of one subscription at its slot.
+func (b *Builder) digest(ctx context.Context, now time.Time, set *Settings, d *Due, window []Item, cut int64) (Commit, error) {
+	who, sub := &d.Subscriber, &d.Subscription
+	sched, loc, err := set.Calendar.Of(who, sub)
+	if err != nil {
+		return Commit{}, err
+	}
+	slot := Slot(sched, loc, sub.NextSlot, now)
+	key := DigestKey(sub.ID, slot)
+	c := Commit{Cursor: sub.Cursor, NextSlot: NextSlot(sched, loc, slot, now), Edition: Edition{
+		ID: EditionID(set.Instance, key), Occasion: OccasionDigest, Key: key, Subscriber: who.ID, Subscription: sub.ID,
+		Slot: slot, Late: now.Sub(slot) >= late, From: sub.MailedTo + 1, To: cut, CreatedAt: now,
+	}}
+	wanted := Select(window, sub, cut, set.Policy)
+	c.Edition.Items = len(wanted)
+	if c.Edition.Empty = len(wanted) == 0; c.Edition.Empty {
+		return c, nil
+	}
+	alerted, err := b.Store.AlertedItems(ctx, who.ID, sub.Cursor, cut)
+	if err != nil {
+		return c, err
+	}
+	c.Edition.MessageID = c.Edition.ID + "@" + b.Composer.Host()
+	v := view(set, &c.Edition, who, loc, now)
+	v.NextAt, v.Schedule, v.Why = c.NextSlot, sched.Words(), why(sub, set.Policy)
+	v.Links = links(set, TokenLeaveDigest, sub.ID, c.Edition.ID)
+	rendered := b.renderDigest(v, wanted, alerted, set)
+	c.Edition.Shown = v.Grouping.Shown
+	l := &Letter{Rendered: rendered, To: who.Address, Name: who.Name, MessageID: c.Edition.MessageID, Date: now,
+		ListID: fmt.Sprintf("Quietpost digests <digest-%d>", sub.ID), Edition: c.Edition.ID, Window: c.Edition.Window()}
+	c.Message, err = b.message(l, v.Links, LaneDigest, now)
+	return c, err
+}
+
+// renderDigest shows fewer lines until the mail is small enough. A template that fails must not keep news from its
+// reader: what is left then is plain text.
+func (b *Builder) renderDigest(v *View, wanted []Item, alerted map[int64]bool, set *Settings) Rendered {
+	for top := max(set.Top, 1); top > 0; top /= 2 {
+		v.Grouping = Group(wanted, alerted, set.Policy.Title, top)
+		v.Subject = v.Grouping.Subject()
+		r, err := render(b.Renderer.Digest, v)
+		if err == nil {
+			return r
+		}
+		if !errors.Is(err, ErrTooLarge) {
+			break
+		}
+	}
+	return plain(v, wanted)
+}
+
+// render calls a renderer and makes an error of its panic.
+func render(fn func(*View) (Rendered, error), v *View) (r Rendered, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("template: %v", p)
+		}
+	}()
+	return fn(v)
+}
+
+// plain is the mail of last resort: every title, in order.
+func plain(v *View, items []Item) Rendered {
+	var s strings.Builder
+	s.WriteString("This mail could not be set as usual; here are its updates as plain lines.\n\n")
+	for i := range items {
+		it := &items[i]
+		if i == 500 {
+			fmt.Fprintf(&s, "and %d more\n", len(items)-i)
+			break
+		}
+		title := it.Title
+		if it.Private {
+			title = "a private update"
+		}
+		fmt.Fprintf(&s, "- %s: %s\n", it.Project, title)
+	}
+	if v.Links.Leave != "" {
+		fmt.Fprintf(&s, "\n%s\nTo leave: %s\n", v.Why, v.Links.Leave)
+	}
+	return Rendered{Subject: v.Subject, Text: s.String()}
+}
+
+func view(set *Settings, e *Edition, who *Subscriber, loc *time.Location, now time.Time) *View {
+	return &View{Edition: *e, Name: who.Name, Address: who.Address, Loc: loc, Now: now}
+}
+
+func links(set *Settings, purpose string, id int64, edition string) Links {
+	token := Token(set.Instance, purpose, strconv.FormatInt(id, 10))
+	l := Links{
+		Leave:   set.BaseURL + "/l/" + token,
+		Edition: set.BaseURL + "/e/" + Token(set.Instance, TokenEdition, edition),
+	}
+	if local, domain, ok := strings.Cut(set.Inbox, "@"); ok {
+		u := url.URL{Scheme: "mailto", Opaque: local + "+u-" + token + "@" + domain, RawQuery: "subject=unsubscribe"}
+		l.Mailto = u.String()
+	}
+	return l
+}
+
+// why says in plain words what makes a person get a digest.
+func why(s *Subscription, p *Policy) string {
+	var names []string
+	for _, pattern := range s.Projects {
+		if pattern == "*" {
+			return "You get this because you follow all projects."
+		}
+		names = append(names, p.Title(pattern))
+	}
+	return "You get this because you follow " + strings.Join(names, ", ") + "."
+}
+
+func (b *Builder) message(l *Letter, links Links, lane string, now time.Time) (*Message, error) {
+	l.Unsubscribe = append(l.Unsubscribe, links.Leave)
+	l.OneClick = strings.HasPrefix(links.Leave, "https://")
+	if links.Mailto != "" {
+		l.Unsubscribe = append(l.Unsubscribe, links.Mailto)
+	}
+	raw, err := b.Composer.Compose(l)
+	if err != nil {
+		return nil, fmt.Errorf("composing: %w", err)
+	}
+	return &Message{Edition: l.Edition, Channel: ChannelEmail, Lane: lane, To: l.To, MessageID: l.MessageID,
+		Subject: l.Subject, Bytes: raw, State: Queued, NextAt: now, CreatedAt: now}, nil
+}
+
+// Reslot heals next slots that are not what the schedules name; see Calendar.Reslot.
+func (b *Builder) Reslot(ctx context.Context, now time.Time, set *Settings) (moved int, faults []error, err error) {
+	people, err := b.Store.Subscribers(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	moves, faults := set.Calendar.Reslot(people, now)
+	if len(moves) == 0 {
+		return 0, faults, nil
+	}
+	return len(moves), faults, b.Store.SetNextSlot(ctx, moves)
+}
+
+// QuietUntil is the end of the quiet hours a person is in, zero outside. What cannot be read is no quiet: an alert too
+// many is better than one too few.
+func QuietUntil(who *Subscriber, def *time.Location, now time.Time) time.Time {
+	if who.Quiet == "" {
+		return time.Time{}
+	}
+	q, err := schedule.ParseQuiet(who.Quiet)
+	if err != nil {
+		return time.Time{}
+	}
+	return q.Until(now, who.Location(def))
+}

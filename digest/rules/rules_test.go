@@ -1,0 +1,135 @@
+package rules
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+const sample = `{"job": "deploy", "number": 42, "result": "FAILURE", "url": "https://ci.example/42", "big": 12345678901234567,
+	"build": {"causes": [{"user": "ana"}, {"user": null}, {"user": "ben"}], "ratio": 0.5}, "at": 1700000000}`
+
+func payload(t testing.TB, s string) any {
+	d := json.NewDecoder(strings.NewReader(s))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	return Value(v)
+}
+
+func eval(t testing.TB, source, input string) (any, error) {
+	p, err := Compile(source, []string{"payload", "headers"}, reflect.Invalid)
+	if err != nil {
+		t.Fatalf("%s: %v", source, err)
+	}
+	return p.Run(map[string]any{"payload": payload(t, input), "headers": Headers{"x-event": "done"}})
+}
+
+func TestExpressions(t *testing.T) {
+	for source, want := range map[string]any{
+		`payload.job + " #" + string(payload.number) + " " + payload.result`:     "deploy #42 FAILURE",
+		`payload.job + " #" + payload.number`:                                    "deploy #42",
+		`payload.no.such.thing`:                                                  nil,
+		`payload.no.such[3].thing + "x"`:                                         "x",
+		`payload?.no?.such ?? "none"`:                                            "none",
+		`payload.build.causes[0].user`:                                           "ana",
+		`payload.build.causes[-1].user`:                                          "ben",
+		`join(map(payload.build.causes, .user), " and ")`:                        "ana and ben",
+		`payload.build.causes | filter(.user != nil) | count(true)`:              2,
+		`plural(payload.build.causes, "cause")`:                                  "3 causes",
+		`plural(1, "reply", "replies") + ", " + plural(nil, "reply", "replies")`: "1 reply, 0 replies",
+		`headers["X-Event"]`:                                                     "done",
+		`headers["X-None"] == nil`:                                               true,
+		`payload.big`:                                                            12345678901234567,
+		`payload.number + 1`:                                                     43,
+		`payload.build.ratio + 1`:                                                1.5,
+		`either(payload.title, "", payload.job)`:                                 "deploy",
+		`payload.result == "FAILURE" ? "failed" : "ok"`:                          "failed",
+		`payload.result in ["FAILURE", "ERROR"]`:                                 true,
+		`payload.result matches "^FAIL"`:                                         true,
+		`shorten("a\nbcdef", 4)`:                                                 "a b…",
+		`line("\n\n first \nsecond")`:                                            "first",
+		`link("a [b]", "https://x.example/(1)")`:                                 `[a \[b\]](https://x.example/%281%29)`,
+		`split("acme/apollo", "/")[1]`:                                           "apollo",
+		`string(time(payload.at))`:                                               "2023-11-14T22:13:20Z",
+		`string(time("2015-05-17 18:08:09 UTC"))`:                                "2015-05-17T18:08:09Z",
+		`string(time("2018-03-04T05:06:07.123+0200"))`:                           "2018-03-04T03:06:07Z",
+		`time("tomorrow") == nil`:                                                true,
+		`lower(payload.result)`:                                                  "failure",
+	} {
+		got, err := eval(t, source, sample)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s = %#v (%v), want %#v", source, got, err, want)
+		}
+	}
+}
+
+func TestFaultsOfAnExpression(t *testing.T) {
+	for source, want := range map[string]string{
+		`paylod.job`:                     `1:1: unknown name paylod`,
+		`payload.job +`:                  `1:13: unexpected token EOF`,
+		"payload.job ==\n ]":             `2:2: unexpected token Bracket("]")`,
+		`now()`:                          `1:1: unknown name now`,
+		`reduce(payload.a, #acc + #acc)`: `1:1: reduce is not there: what it makes has no bound`,
+	} {
+		_, err := Compile(source, []string{"payload"}, reflect.Invalid)
+		var e *Error
+		if !errors.As(err, &e) {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		if got := fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Text); got != want {
+			t.Errorf("%s: got %s, want %s", source, got, want)
+		}
+	}
+	if _, err := Compile(`"text"`, nil, reflect.Bool); err == nil {
+		t.Error("a text is taken for a condition")
+	}
+	if _, err := eval(t, `payload.build - 1`, sample); err == nil {
+		t.Error("an object minus one is something")
+	}
+}
+
+func TestWhatRunsAwayIsStopped(t *testing.T) {
+	list := "[" + strings.Repeat("1,", 99_999) + "1]"
+	long := `"` + strings.Repeat("x", 200_000) + `"`
+	for source, input := range map[string]string{
+		`filter(payload, any(payload, # == 2))`:             list,
+		`map(payload, map(payload, #))`:                     list,
+		`count(payload, payload == nil)`:                    list,
+		`map(1..1000000, 1..1000000)`:                       list,
+		`map(payload, "` + strings.Repeat("x", 2000) + `")`: list,
+		`replace(payload, "x", payload)`:                    long,
+	} {
+		if _, err := eval(t, source, input); err == nil {
+			t.Errorf("%s was not stopped", source)
+		}
+	}
+	got, err := eval(t, `payload + payload + payload + payload`, long)
+	if s, _ := got.(string); err != nil || len(s) > MaxString {
+		t.Errorf("%d bytes, %v", len(s), err)
+	}
+}
+
+func FuzzCompileAndRun(f *testing.F) {
+	for _, s := range []string{`payload.job`, `join(map(payload.build.causes, .user), "")`, `let x = payload; x?.a[1:2]`, `{"a": 1}.a`, `-[1][0]`, `payload | keys() | sort()`, `"a" matches payload.job`, `1 .. 3`, `payload[payload]`, `replace("", "", "x")`} {
+		f.Add(s)
+	}
+	input := payload(f, sample)
+	f.Fuzz(func(t *testing.T, source string) {
+		p, err := Compile(source, []string{"payload", "headers"}, reflect.Invalid)
+		if err != nil {
+			var e *Error
+			if !errors.As(err, &e) || e.Line < 1 || e.Text == "" {
+				t.Fatalf("%q: %#v", source, err)
+			}
+			return
+		}
+		p.Run(map[string]any{"payload": input, "headers": Headers{}})
+	})
+}

@@ -1,0 +1,95 @@
+package digest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A Sender hands messages over: lease a batch, and for each send, then report before the next. One worker has one
+// Transport.
+type Sender struct {
+	Store     OutboxStore
+	Transport Transport
+	Lanes     []string
+	Timeout   time.Duration    // of one message's exchange
+	Now       func() time.Time // an exchange takes its time, so that one now is not enough
+	Jitter    func() float64   // in [0,1)
+}
+
+// batch is how many messages one lease takes: enough to save transactions, few enough to share with other workers.
+const batch = 8
+
+// stopGrace is how long an exchange may still take once the service is told to stop.
+const stopGrace = 7 * time.Second
+
+// Batch leases and sends up to a batch. It gives what was done with each; a message whose report could not be written is
+// not among them, and comes again when its lease runs out. When ctx ends, the rest of the batch is given back at once.
+func (s *Sender) Batch(ctx context.Context) (done []Sent, err error) {
+	now := s.Now()
+	msgs, err := s.Store.Lease(ctx, now, now.Add(time.Duration(batch+1)*s.Timeout), s.Lanes, batch)
+	if err != nil {
+		return nil, fmt.Errorf("leasing: %w", err)
+	}
+	for i := range msgs {
+		if ctx.Err() != nil {
+			return done, errors.Join(ctx.Err(), s.giveBack(msgs[i:]))
+		}
+		r, sendErr := s.send(ctx, &msgs[i])
+		if err := s.report(ctx, r); err != nil {
+			return done, errors.Join(err, s.giveBack(msgs[i+1:]))
+		}
+		msgs[i].Bytes = nil
+		done = append(done, Sent{Message: msgs[i], Report: r, Err: sendErr})
+	}
+	return done, nil
+}
+
+// Sent is one attempt and its end.
+type Sent struct {
+	Message Message
+	Report  Report
+	Err     error
+}
+
+func (s *Sender) send(ctx context.Context, m *Message) (Report, error) {
+	// An exchange that has begun is brought to its end also when the service stops: that is what keeps mails from
+	// going twice. Its own deadline bounds it.
+	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Timeout)
+	defer cancel()
+	hurry := context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })
+	defer hurry()
+	err := s.Transport.Send(sending, m)
+	return OutcomeOf(m, err, s.Now(), s.Jitter()), err
+}
+
+// report writes the end of an attempt down, trying again for a while: until it is written, the mail might go twice.
+func (s *Sender) report(ctx context.Context, r Report) error {
+	var err error
+	for try := range 5 {
+		if try > 0 {
+			select {
+			case <-time.After(time.Duration(try) * 200 * time.Millisecond):
+			case <-ctx.Done():
+			}
+		}
+		if _, err = s.Store.Report(context.WithoutCancel(ctx), s.Now(), []Report{r}); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("message %d: writing down that it is %s: %w", r.ID, r.State, err)
+}
+
+// giveBack frees leased messages that were not tried.
+func (s *Sender) giveBack(msgs []Message) error {
+	var rs []Report
+	for i := range msgs {
+		rs = append(rs, Report{ID: msgs[i].ID, Lease: msgs[i].Lease, State: Queued, NextAt: s.Now(), Answer: msgs[i].Answer})
+	}
+	if len(rs) == 0 {
+		return nil
+	}
+	_, err := s.Store.Report(context.Background(), s.Now(), rs)
+	return err
+}

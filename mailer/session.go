@@ -1,0 +1,288 @@
+package mailer
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail/smtp"
+
+	"quietpost/digest"
+)
+
+// A session is one connection to a server that has taken our greeting, TLS and login.
+type session struct {
+	conn   *meter
+	c      *smtp.Client
+	broken bool // not to be used again
+
+	pipelining, size, utf8, eightBit bool // what the server offers
+}
+
+// connect opens a session. Whatever goes wrong here is not the message's fault, so the error is never permanent.
+func (t *Transport) connect(ctx context.Context) (*session, *digest.SendError) {
+	conf, err := t.tlsConfig()
+	if err != nil {
+		return nil, &digest.SendError{Text: "ca_file: " + err.Error()}
+	}
+	raw, err := (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "tcp", t.address())
+	if err != nil {
+		return nil, &digest.SendError{Text: digest.OneLine("cannot connect to the mail server: "+err.Error(), 500)}
+	}
+	s := &session{conn: &meter{Conn: raw}}
+	s.conn.left = maxAnswer
+	stop := context.AfterFunc(ctx, s.close)
+	step, err := t.open(ctx, s, conf)
+	stop()
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		s.close()
+		return nil, t.refusal(ctx, step, err)
+	}
+	has := func(ext string) bool { ok, _ := s.c.Extension(ext); return ok }
+	s.pipelining, s.size, s.utf8, s.eightBit = has("PIPELINING"), has("SIZE"), has("SMTPUTF8"), has("8BITMIME")
+	return s, nil
+}
+
+// open goes from the TCP connection to the login; step says for people what failed.
+func (t *Transport) open(ctx context.Context, s *session, conf *tls.Config) (step string, err error) {
+	conn := net.Conn(s.conn)
+	if t.o.TLS == ImplicitTLS {
+		over := tls.Client(conn, conf)
+		if err := over.HandshakeContext(ctx); err != nil {
+			return "TLS failed", err
+		}
+		conn = over
+	}
+	if s.c, err = smtp.NewClient(conn, t.o.Host); err != nil {
+		return "it did not greet us", err
+	}
+	if err := s.c.Hello(t.o.HELO); err != nil {
+		return "it did not take our greeting (EHLO " + t.o.HELO + ")", err
+	}
+	if t.o.TLS == StartTLS {
+		if ok, _ := s.c.Extension("STARTTLS"); !ok {
+			return "STARTTLS failed", errors.New("it does not offer STARTTLS; tls: implicit or another port may be right")
+		}
+		if err := s.c.StartTLS(conf); err != nil {
+			return "STARTTLS failed", err
+		}
+	}
+	if t.o.Username == "" {
+		return "", nil
+	}
+	return "login as " + t.o.Username + " failed", t.login(s)
+}
+
+// login takes the first way that the server offers. Inside TLS the plain ones come first: servers announce CRAM and SCRAM
+// also where their password base cannot serve them.
+func (t *Transport) login(s *session) error {
+	password, err := t.o.Password()
+	if err != nil {
+		return fmt.Errorf("the password cannot be read: %w", err)
+	}
+	_, offered := s.c.Extension("AUTH")
+	user, offers := t.o.Username, strings.Fields(strings.ToUpper(offered))
+	plain := []string{"PLAIN", "LOGIN"}
+	ways := []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"}
+	if t.o.TLS == NoTLS {
+		ways = append(ways, plain...) // which smtp refuses to do unless to loopback
+	} else {
+		ways = append(plain, ways...)
+	}
+	for _, way := range ways {
+		if !slices.Contains(offers, way) {
+			continue
+		}
+		err := s.c.Auth(map[string]func() smtp.Auth{
+			"PLAIN":         func() smtp.Auth { return smtp.PlainAuth("", user, password, t.o.Host, false) },
+			"LOGIN":         func() smtp.Auth { return smtp.LoginAuth(user, password, t.o.Host, false) },
+			"CRAM-MD5":      func() smtp.Auth { return smtp.CRAMMD5Auth(user, password) },
+			"SCRAM-SHA-1":   func() smtp.Auth { return smtp.ScramSHA1Auth(user, password) },
+			"SCRAM-SHA-256": func() smtp.Auth { return smtp.ScramSHA256Auth(user, password) },
+		}[way]())
+		if errors.Is(err, smtp.ErrUnencrypted) {
+			return errors.New("the password would go over the network in clear; use tls: starttls or implicit")
+		}
+		return err
+	}
+	if len(offers) == 0 {
+		return errors.New("it does not offer a login here; another port or tls setting may be right")
+	}
+	return fmt.Errorf("it offers only %s, which cannot be used here", digest.OneLine(offered, 100))
+}
+
+// A fault is why a message was not taken; stale means that the server was gone before it took MAIL.
+type fault struct {
+	err   *digest.SendError
+	stale bool
+}
+
+// hand does one transaction (RFC 5321, section 3.3), its three commands in one packet where the server allows (RFC 2920).
+// nil is the server's 2xx to the final dot, whatever happens to the connection then.
+func (s *session) hand(ctx context.Context, from, to string, data []byte) *fault {
+	s.conn.left = maxAnswer
+	mail, err := s.mailCommand(from, to, data)
+	if err != nil {
+		return &fault{err: err}
+	}
+	cmds := []string{mail, "RCPT TO:<" + to + ">\r\n", "DATA\r\n"}
+	if s.pipelining {
+		s.write(strings.Join(cmds, ""))
+	}
+	var refused *digest.SendError
+	var last answer
+	for i, cmd := range cmds {
+		if !s.pipelining {
+			if refused != nil {
+				break
+			}
+			s.write(cmd)
+		}
+		if last = s.read(ctx); s.broken {
+			if refused == nil {
+				refused = last.refusal(i)
+			}
+			return &fault{err: refused, stale: i == 0}
+		}
+		if refused == nil && !last.takes(i) {
+			refused = last.refusal(i)
+		}
+	}
+	if refused != nil {
+		s.abandon(ctx, last)
+		return &fault{err: refused}
+	}
+	s.writeData(data)
+	last = s.read(ctx)
+	if last.takes(atDot) {
+		return nil
+	}
+	refused = last.refusal(atDot)
+	switch {
+	case refused.Code == 0:
+		refused.Text += "; it had the whole message, which may have arrived"
+	case refused.Code < 400:
+		s.broken = true // out of step
+	}
+	return &fault{err: refused}
+}
+
+// mailCommand says MAIL with what the server should know of the message (RFC 1870, 6152 and 6531).
+func (s *session) mailCommand(from, to string, data []byte) (string, *digest.SendError) {
+	cmd := "MAIL FROM:<" + from + ">"
+	if !isASCII(from) || !isASCII(to) {
+		if !s.utf8 {
+			return "", &digest.SendError{Enhanced: "5.6.7", Permanent: true,
+				Text: "the mail server does not take addresses beyond ASCII (SMTPUTF8)"}
+		}
+		cmd += " SMTPUTF8"
+	}
+	if s.size {
+		cmd += " SIZE=" + strconv.Itoa(len(data))
+	}
+	if s.eightBit && !isASCII(string(data)) {
+		cmd += " BODY=8BITMIME"
+	}
+	return cmd + "\r\n", nil
+}
+
+// abandon ends a transaction that will not be: an empty text where the server waits for one in spite of its refusal (RFC
+// 2920, section 3.1), then RSET.
+func (s *session) abandon(ctx context.Context, last answer) {
+	if last.code == 354 {
+		s.write(".\r\n")
+		s.read(ctx)
+	}
+	s.write("RSET\r\n")
+	if a := s.read(ctx); a.code != 250 {
+		s.broken = true
+	}
+}
+
+// write sends a command; that it failed shows at the next read, which may still find the server's last words.
+func (s *session) write(cmd string) {
+	if _, err := s.c.Text.W.WriteString(cmd); err != nil || s.c.Text.W.Flush() != nil {
+		s.broken = true
+	}
+}
+
+// writeData sends the text with its dots doubled (RFC 5321, section 4.5.2) and the final one, at best in one packet.
+func (s *session) writeData(data []byte) {
+	wire := bytes.ReplaceAll(data, []byte("\r\n."), []byte("\r\n.."))
+	if bytes.HasPrefix(data, []byte(".")) {
+		wire = append([]byte("."), wire...)
+	}
+	wire = append(wire, ".\r\n"...)
+	if _, err := s.c.Text.W.Write(wire); err != nil || s.c.Text.W.Flush() != nil {
+		s.broken = true
+	}
+}
+
+// read takes one answer; after a failed one, and after 421, the session is broken.
+func (s *session) read(ctx context.Context) answer {
+	code, text, err := s.c.Text.ReadResponse(0)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		err = errors.New(endedText(ctx))
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		err = errors.New("the mail server closed the connection without an answer")
+	case err != nil:
+		err = fmt.Errorf("the connection to the mail server was lost: %w", err)
+	case code < 200 || code > 599:
+		err = fmt.Errorf("the mail server said what is no answer: %d %s", code, text)
+	}
+	s.broken = s.broken || err != nil || code == 421
+	return answer{code: code, text: text, err: err}
+}
+
+// quit says goodbye and waits a moment for the answer.
+func (s *session) quit() {
+	stop := time.AfterFunc(quitTimeout, s.close)
+	defer stop.Stop()
+	s.conn.left = maxAnswer
+	s.write("QUIT\r\n")
+	if !s.broken {
+		s.read(context.Background())
+	}
+	s.close()
+}
+
+func (s *session) close() { _ = s.conn.Close() }
+
+// maxAnswer is how many bytes a server may say in one exchange, TLS and all.
+const maxAnswer = 256 << 10
+
+// A meter ends a connection on which more arrives than anybody should say: the library reads answers of any length into memory.
+type meter struct {
+	net.Conn
+	left int
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	if m.left <= 0 {
+		return 0, errors.New("the mail server said more than 256 KiB")
+	}
+	n, err := m.Conn.Read(p)
+	m.left -= n
+	return n, err
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}

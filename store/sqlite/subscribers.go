@@ -1,0 +1,129 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"quietpost/digest"
+)
+
+const subscriberColumns = "id, address, name, zone, locale, state, alerts, quiet, revision, imported"
+
+func scanSubscriber(rows *sql.Rows) (s digest.Subscriber, err error) {
+	return s, rows.Scan(&s.ID, &s.Address, &s.Name, &s.Zone, &s.Locale, &s.State, &s.Alerts, &s.Quiet, &s.Revision, &s.Imported)
+}
+
+const subscriptionColumns = "id, subscriber, projects, kinds, schedule, ended, cursor, mailed_to, next_slot, last_slot"
+
+func scanSubscription(rows *sql.Rows) (s digest.Subscription, err error) {
+	return s, rows.Scan(&s.ID, &s.Subscriber, list[[]string]{&s.Projects}, list[[]string]{&s.Kinds}, &s.Schedule, &s.Ended,
+		&s.Cursor, &s.MailedTo, instant{&s.NextSlot}, instant{&s.LastSlot})
+}
+
+// Subscribers implements digest.SubscriberStore.
+func (db *DB) Subscribers(ctx context.Context) (people []digest.Subscriber, err error) {
+	err = db.snapshot(ctx, func(q querier) error {
+		people, err = subscribersWhere(ctx, q, "true")
+		return err
+	})
+	return people, err
+}
+
+// subscribersWhere reads the people that a condition on their row holds for, complete.
+func subscribersWhere(ctx context.Context, q querier, where string, args ...any) ([]digest.Subscriber, error) {
+	people, err := collect(ctx, q, scanSubscriber, "SELECT "+subscriberColumns+" FROM subscribers WHERE "+where+" ORDER BY id", args...)
+	if err != nil {
+		return nil, err
+	}
+	subs, err := collect(ctx, q, scanSubscription, "SELECT "+subscriptionColumns+` FROM subscriptions
+		WHERE subscriber IN (SELECT id FROM subscribers WHERE `+where+") ORDER BY id", args...)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]*digest.Subscriber, len(people))
+	for i := range people {
+		byID[people[i].ID] = &people[i]
+	}
+	for _, s := range subs {
+		p := byID[s.Subscriber]
+		p.Subscriptions = append(p.Subscriptions, s)
+	}
+	return people, nil
+}
+
+// SaveSubscriber implements digest.SubscriberStore.
+func (db *DB) SaveSubscriber(ctx context.Context, s digest.Subscriber) (digest.Subscriber, error) {
+	var saved digest.Subscriber
+	err := db.writer.write(ctx, false, func(ctx context.Context, c *sql.Conn) error {
+		id, err := savePerson(ctx, c, &s)
+		if err != nil {
+			return fmt.Errorf("subscriber %s: %w", s.Address, err)
+		}
+		for i := range s.Subscriptions {
+			if err := saveSubscription(ctx, c, id, &s.Subscriptions[i]); err != nil {
+				return fmt.Errorf("subscription %d of %s: %w", s.Subscriptions[i].ID, s.Address, err)
+			}
+		}
+		people, err := subscribersWhere(ctx, c, "id = ?", id)
+		if err != nil {
+			return err
+		}
+		saved = people[0]
+		return nil
+	})
+	if err != nil {
+		return digest.Subscriber{}, err
+	}
+	return saved, nil
+}
+
+func savePerson(ctx context.Context, c *sql.Conn, s *digest.Subscriber) (id int64, err error) {
+	if s.ID == 0 {
+		res, err := c.ExecContext(ctx, `INSERT INTO subscribers (address, name, zone, locale, state, alerts, quiet, revision, imported)
+			VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?)`, s.Address, s.Name, s.Zone, s.Locale, s.State, s.Alerts, s.Quiet, s.Imported)
+		if isUnique(err) {
+			return 0, digest.ErrExists
+		}
+		if err != nil {
+			return 0, err
+		}
+		return res.LastInsertId()
+	}
+	n, err := changed(ctx, c, `UPDATE subscribers SET address = ?, name = ?, zone = ?, locale = ?, state = ?, alerts = ?, quiet = ?,
+		imported = ?, revision = revision + 1 WHERE id = ? AND revision = ?`,
+		s.Address, s.Name, s.Zone, s.Locale, s.State, s.Alerts, s.Quiet, s.Imported, s.ID, s.Revision)
+	switch {
+	case isUnique(err):
+		return 0, digest.ErrExists
+	case err != nil || n == 1:
+		return s.ID, err
+	}
+	err = c.QueryRowContext(ctx, "SELECT id FROM subscribers WHERE id = ?", s.ID).Scan(&id)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, digest.ErrNotFound
+	case err != nil:
+		return 0, err
+	}
+	return 0, digest.ErrConflict
+}
+
+func saveSubscription(ctx context.Context, c *sql.Conn, person int64, s *digest.Subscription) error {
+	projects, kinds := text(s.Projects, len(s.Projects)), text(s.Kinds, len(s.Kinds))
+	if s.ID == 0 {
+		n, err := newest(ctx, c)
+		if err != nil {
+			return err
+		}
+		return exec(ctx, c, `INSERT INTO subscriptions (subscriber, projects, kinds, schedule, ended, cursor, mailed_to, next_slot)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)`, person, projects, kinds, s.Schedule, s.Ended, n, at(s.NextSlot))
+	}
+	n, err := changed(ctx, c, `UPDATE subscriptions SET projects = ?, kinds = ?, schedule = ?, ended = ?, next_slot = ?
+		WHERE id = ? AND subscriber = ?`, projects, kinds, s.Schedule, s.Ended, at(s.NextSlot), s.ID, person)
+	if err == nil && n == 0 {
+		return digest.ErrNotFound
+	}
+	return err
+}
