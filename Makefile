@@ -1,0 +1,84 @@
+# quietpost: make help lists what can be made.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# One set of flags for every go command: another set of tags, or -trimpath on one and not on the other, compiles SQLite
+# anew. What GOFLAGS holds already is kept, but for its tags.
+TAGS    := netgo,osusergo,sqlite_omit_load_extension
+GOFLAGS := $(strip $(filter-out -tags=% -trimpath,$(shell go env GOFLAGS)) -trimpath -tags=$(TAGS))
+export GOFLAGS
+export CGO_ENABLED := 1
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
+
+FUZZTIME ?= 30s
+KILLS    ?= 200
+
+prefix       ?= /usr/local
+bindir       ?= $(prefix)/bin
+sysconfdir   ?= /etc
+docdir       ?= $(prefix)/share/doc/quietpost
+unitdir      ?= $(prefix)/lib/systemd/system
+sysusersdir  ?= $(prefix)/lib/sysusers.d
+tmpfilesdir  ?= $(prefix)/lib/tmpfiles.d
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## build and try it out: a demo with nothing to set up
+	@echo "The first build compiles SQLite: about a minute."
+	go build -ldflags '$(LDFLAGS)' -o bin/quietpost ./cmd/quietpost
+	bin/quietpost demo
+
+.PHONY: build
+build: ## bin/quietpost: one static binary
+	go build -ldflags '-linkmode external -extldflags "-static" $(LDFLAGS)' -o bin/quietpost ./cmd/quietpost
+	@if LC_ALL=C ldd bin/quietpost >/dev/null 2>&1; then \
+		echo "bin/quietpost is not static:" >&2; ldd bin/quietpost >&2; exit 1; fi
+	@bin/quietpost version
+
+.PHONY: test
+test: ## all tests, with the race detector, against real mail servers (root; installs them on Debian and Ubuntu)
+	test/install.sh
+	go test -race -shuffle=on -timeout 20m ./...
+
+.PHONY: check
+check: ## format, vet, staticcheck, and the arrows between the packages
+	@files=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); \
+		if [ -n "$$files" ]; then echo "gofmt -w is wanted for:" >&2; echo "$$files" >&2; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go test -count=1 ./test/laws
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+.PHONY: bench
+bench: ## every benchmark
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: crash
+crash: ## the long drill: KILLS (200) times kill -9, then an audit of the reader's mails
+	test/install.sh
+	QUIETPOST_KILLS=$(KILLS) go test -count=1 -v -timeout 4h -run '^TestKill9$$' ./test
+
+.PHONY: install
+install: build ## binary, unit, user and example to DESTDIR, prefix (/usr/local); starts nothing
+	install -D -m 0755 bin/quietpost $(DESTDIR)$(bindir)/quietpost
+	install -d $(DESTDIR)$(unitdir)
+	sed 's,/usr/bin/quietpost,$(bindir)/quietpost,' systemd/quietpost.service >$(DESTDIR)$(unitdir)/quietpost.service
+	install -m 0644 systemd/quietpost.socket $(DESTDIR)$(unitdir)/quietpost.socket
+	install -D -m 0644 systemd/sysusers.conf $(DESTDIR)$(sysusersdir)/quietpost.conf
+	install -D -m 0644 systemd/tmpfiles.conf $(DESTDIR)$(tmpfilesdir)/quietpost.conf
+	install -D -m 0644 config/quietpost.yaml $(DESTDIR)$(docdir)/quietpost.yaml.example
+	@echo "Next: systemd-sysusers && systemd-tmpfiles --create, write $(sysconfdir)/quietpost/quietpost.yaml," \
+		"systemctl daemon-reload && systemctl enable --now quietpost"
