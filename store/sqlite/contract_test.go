@@ -1,0 +1,34 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"testing"
+
+	"quietpost/digest"
+	"quietpost/store/storetest"
+)
+
+func TestContract(t *testing.T) { storetest.Run(t, openStore) }
+
+func openStore(t *testing.T) digest.Store {
+	return reopenable{openAt(t, filepath.Join(t.TempDir(), "quietpost.db"), Options{})}
+}
+
+// openAt opens a database that is closed with the test.
+func openAt(t testing.TB, path string, opts Options) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), path, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+type reopenable struct{ *DB }
+
+func (r reopenable) Reopen(t *testing.T) digest.Store { return openAt(t, r.path, Options{}) }
