@@ -23,10 +23,12 @@ func (r *reader) check(c *Config) {
 
 // once refuses a text that is listed twice.
 func once(r *reader, list []string, path string) {
-	for i := range list {
-		if slices.Contains(list[:i], list[i]) {
-			r.wrong(r.at[&list[i]], "%s: %s is listed twice; keep one", path, list[i])
+	seen := map[string]bool{}
+	for i, s := range list {
+		if seen[s] {
+			r.wrong(r.at[&list[i]], "%s: %s is listed twice; keep one", path, s)
 		}
+		seen[s] = s != ""
 	}
 }
 
@@ -66,6 +68,7 @@ func (r *reader) inboxes(c *Config) {
 		once(r, b.Accept, "inboxes.accept")
 		if first, ok := byAddress[b.Address]; ok && b.Address != "" {
 			r.wrong(r.at[&b.Address], "inboxes.address: %s is the address of the inbox on line %d already; an address has one inbox", b.Address, first.Line)
+			continue
 		}
 		byAddress[b.Address] = b.Pos
 	}
@@ -92,7 +95,8 @@ func (r *reader) sources(c *Config) {
 	unique := func(section, name string, at, entry Pos) {
 		key := strings.ToLower(name)
 		if first, ok := names[key]; ok && name != "" {
-			r.wrong(at, "%s.name: %s is a name on line %d already; sources and inboxes need a name of their own each", section, name, first.Line)
+			r.wrong(at, "%s.name: %s is a name on line %d already; each source and inbox needs its own", section, name, first.Line)
+			return
 		}
 		names[key] = entry
 	}
@@ -106,6 +110,7 @@ func (r *reader) sources(c *Config) {
 		r.openOrSecret(c, s)
 		if first, ok := secrets[s.SecretFile.Value]; ok && s.SecretFile.Set() {
 			r.wrong(s.SecretFile.Pos, "sources.secret_file: the source on line %d has this one already; give each a secret of its own", first.Line)
+			continue
 		}
 		secrets[s.SecretFile.Value] = s.Pos
 	}
@@ -114,6 +119,7 @@ func (r *reader) sources(c *Config) {
 func (r *reader) openOrSecret(c *Config, s *Source) {
 	_, secret := r.at[&s.SecretFile]
 	switch {
+	case s.Pos == Pos{} || r.faulty(r.at[&s.Open]): // it cannot be told what was meant
 	case s.Open && secret:
 		r.wrong(r.at[&s.Open], "sources.open: an open source asks for no secret; take out secret_file, or open")
 	case !s.Open && !secret:
@@ -124,6 +130,11 @@ func (r *reader) openOrSecret(c *Config, s *Source) {
 	if s.From != nil && len(s.From) == 0 {
 		r.wrong(r.at[&s.From], "sources.from is empty, so nobody could post; write networks such as [127.0.0.0/8], or take it out")
 	}
+}
+
+// faulty tells whether a fault stands at this place already.
+func (r *reader) faulty(at Pos) bool {
+	return at != Pos{} && slices.ContainsFunc(r.faults, func(f Fault) bool { return f.Pos == at && f.Severity == Wrong })
 }
 
 func orWord(s, or string) string {
@@ -138,11 +149,13 @@ func (r *reader) projects(c *Config) {
 	first := map[string]*Project{}
 	for i := range c.Projects {
 		p := &c.Projects[i]
-		if q := first[p.Name]; q != nil && p.Name != "" {
+		if q := first[p.Name]; q != nil {
 			r.wrong(r.at[&p.Name], "projects.name: %s is listed on line %d already; put both into one", p.Name, q.Pos.Line)
 			continue
 		}
-		first[p.Name] = p
+		if p.Name != "" {
+			first[p.Name] = p
+		}
 		if p.Title == "" {
 			p.Title = p.Name
 		}
@@ -152,6 +165,7 @@ func (r *reader) projects(c *Config) {
 		var kept []string
 		for j, a := range p.Aliases {
 			switch q := first[a]; {
+			case a == "":
 			case q == nil:
 				first[a] = p
 				kept = append(kept, a)
@@ -183,14 +197,15 @@ func (r *reader) subscribers(c *Config) {
 	byAddress := map[string]Pos{}
 	for i := range c.Subscribers {
 		s := &c.Subscribers[i]
+		r.schedule(s, names)
 		if first, ok := byAddress[s.Address]; ok && s.Address != "" {
 			r.wrong(r.at[&s.Address], "subscribers.address: %s is listed on line %d already; keep one", s.Address, first.Line)
+			continue
 		}
 		byAddress[s.Address] = s.Pos
 		if len(s.Projects) == 0 {
 			r.wrong(r.at[&s.Projects], "subscribers.projects is empty, so no digest would hold anything; write [\"*\"] for all projects")
 		}
-		r.schedule(s, names)
 	}
 }
 
@@ -201,7 +216,7 @@ func (r *reader) schedule(s *Subscriber, names []string) {
 		return
 	}
 	if !strings.ContainsAny(s.Schedule, "@ \t") {
-		right := "write " + join(names) + ", or a schedule itself such as \"0 9 * * MON-FRI\""
+		right := "write " + join(names[:min(len(names), 12)]) + ", or a schedule itself such as \"0 9 * * MON-FRI\""
 		if meant := closest(s.Schedule, names); meant != "" {
 			right = "did you mean " + meant + "?"
 		}

@@ -92,8 +92,13 @@ func (f Faults) sort() {
 
 // closest is the candidate that a misspelt word most likely means, or "".
 func closest(word string, candidates []string) string {
+	return nearest(word, candidates, min(len(word)/4+1, 4))
+}
+
+// nearest is the nearest candidate at most so many letters away, the first of equals, or "".
+func nearest(word string, candidates []string, least int) string {
 	word = strings.ToLower(word)
-	best, least := "", len(word)/3+1
+	best := ""
 	for _, c := range candidates {
 		if d := distance(word, strings.ToLower(c)); d <= least && (best == "" || d < least) {
 			best, least = c, d

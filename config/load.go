@@ -18,6 +18,7 @@ import (
 const (
 	MaxFile    = 1 << 20 // bytes
 	maxList    = 20_000  // entries of one list
+	maxNames   = 1000    // entries under names of the person's own
 	maxAliased = 10_000  // nodes that are read through YAML aliases
 	maxFaults  = 500
 )
@@ -136,16 +137,18 @@ func (r *reader) syntax(data []byte, err error) {
 		r.wrong(at, "a tab; YAML is indented with spaces")
 	case e.Message == "found character that cannot start any token":
 		r.wrong(at, "a value cannot begin with %c; put it in quotes: \"%c…\"", here, here)
-	case here == '*' || strings.Contains(e.Message, "unknown anchor"):
+	case e.ContextMsg == "while scanning an alias" || strings.HasPrefix(e.Message, "unknown anchor"):
 		r.wrong(at, "a value that begins with * must be in quotes: \"*…\"")
+	case e.Stage == "reader" && strings.HasPrefix(e.Message, "control"):
+		r.wrong(at, "a control character; take it out")
 	case e.Stage == "reader":
-		r.wrong(at, "a byte that is not text (%s); save the file as UTF-8", e.Message)
+		r.wrong(at, "a byte that is no text in UTF-8; save the file as UTF-8")
 	case e.Message == "mapping values are not allowed in this context":
-		r.wrong(at, "a ':' where none can be; put a value that contains ': ' in quotes, and check that this line and the one above are indented alike")
+		r.wrong(at, "a ':' where none can be; check that the line above has its own and is indented like this one, and put a value with ': ' in it in quotes")
 	case strings.HasPrefix(e.ContextMsg, "while scanning a quoted scalar"):
 		r.wrong(Pos{e.ContextMark.Line, e.ContextMark.Column}, "a quoted value that does not end; add the closing quote")
 	case strings.HasPrefix(e.ContextMsg, "while parsing a flow"):
-		r.wrong(Pos{e.ContextMark.Line, e.ContextMark.Column}, "a list or mapping that is not closed; check its commas and its closing ] or }")
+		r.wrong(Pos{e.ContextMark.Line, e.ContextMark.Column}, "this list or mapping in brackets is not right; check its commas, and its closing ] or }")
 	case strings.HasPrefix(e.ContextMsg, "while scanning a simple key"):
 		r.wrong(Pos{e.ContextMark.Line, e.ContextMark.Column}, "a key without ':'; write it as \"key: value\"")
 	case strings.HasPrefix(e.ContextMsg, "while parsing a block"):

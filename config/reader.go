@@ -37,18 +37,30 @@ type value struct {
 	schema *jsonschema.Schema
 }
 
-// A place is where we are: the dotted path of keys (entries of lists have none of their own), and an example of what
-// may stand there.
-type place struct{ path, example string }
-
-func (p place) key(k key) place {
-	return place{path: strings.TrimPrefix(p.path+"."+k.name, "."), example: k.example}
+// A place is where we are: the dotted path of keys (entries of lists have none of their own), an example of what may
+// stand there, and whether something must.
+type place struct {
+	path, example string
+	required      bool
 }
 
-// entry is the place of an entry of a list.
+func (p place) key(k key) place {
+	return place{path: strings.TrimPrefix(p.path+"."+k.name, "."), example: k.example, required: k.required}
+}
+
+// entry is the place of an entry of a list: its example is the first one of the list's.
 func (p place) entry() place {
 	p.example = strings.TrimSuffix(strings.TrimPrefix(p.example, "["), "]")
+	if !strings.HasPrefix(p.example, "{") {
+		p.example, _, _ = strings.Cut(p.example, ", ")
+	}
 	return p
+}
+
+// named is the place of an entry under a name of the person's own: of the example {daily: X} it is X.
+func (p place) named(name string) place {
+	_, example, _ := strings.Cut(strings.TrimSuffix(p.example, "}"), ": ")
+	return place{path: p.path + "." + name, example: example}
 }
 
 // wrongValue is the error of a value: what is wrong with it, to be read after the value itself, and what would be
@@ -146,6 +158,8 @@ func describe(n *yaml.Node) string {
 		return "a list"
 	case isNull(n):
 		return "nothing"
+	case n.Tag == "!!int" || n.Tag == "!!float" || n.Tag == "!!bool":
+		return n.Value
 	}
 	return quote(n.Value)
 }
@@ -156,16 +170,16 @@ func object(at *Pos, keys ...key) value {
 		if n = r.resolve(n); n == nil {
 			return
 		}
-		if at != nil {
-			*at = pos(n)
-		}
 		if !isNull(n) && n.Kind != yaml.MappingNode { // an empty section says nothing, as if it were not there
 			if p.path == "" {
-				r.wrong(pos(n), "the file holds %s; it should hold keys and values, such as %q", describe(n), "mail: {…}")
+				r.wrong(pos(n), "the file holds %s; it should hold keys and values, such as mail: {…}", describe(n))
 			} else {
 				r.wrong(pos(n), "%s: here should be keys and values, such as %s; it is %s", p.path, p.example, describe(n))
 			}
 			return
+		}
+		if at != nil {
+			*at = pos(n)
 		}
 		seen := r.pairs(p, n, func(name string, k, v *yaml.Node) {
 			for _, known := range keys {
@@ -223,16 +237,21 @@ func (r *reader) unknown(p place, keys []key, name string, at Pos) {
 		names = append(names, k.name)
 	}
 	slices.Sort(names)
-	switch meant := closest(name, names); {
+	meant := nearest(name, names, 1)
+	elsewhere := sectionsOf(name)
+	if meant == "" && len(elsewhere) == 0 {
+		meant = closest(name, names)
+	}
+	switch {
 	case slices.Contains(names, name+"_file"):
 		r.wrong(at, "%s: secrets never stand in this file; write the secret into a file of its own and name that in %s_file", full, name)
 	case meant != "":
 		r.wrong(at, "%s is not known; did you mean %s?", full, meant)
+	case slices.Contains(elsewhere, ""):
+		r.wrong(at, "%s is not known; %s stands at the top of the file, not indented", full, name)
+	case len(elsewhere) > 0:
+		r.wrong(at, "%s is not known; %s belongs under %s", full, name, join(elsewhere))
 	default:
-		if elsewhere := sectionsOf(name); len(elsewhere) > 0 {
-			r.wrong(at, "%s is not known; %s belongs under %s", full, name, strings.Join(elsewhere, " or "))
-			return
-		}
 		r.wrong(at, "%s is not known; here can stand: %s", full, strings.Join(names, ", "))
 	}
 }
@@ -246,7 +265,11 @@ func list[T any](dst *[]T, fresh func() T, entry func(*T) value) value {
 			return
 		}
 		if n.Kind != yaml.SequenceNode {
-			r.wrong(pos(n), "%s: here should be a list, such as %s; it is %s", p.path, p.example, describe(n))
+			if n.Kind == yaml.ScalarNode && !strings.HasPrefix(p.example, "[{") {
+				r.wrong(pos(n), "%s: here should be a list, even of one; write [%s]", p.path, n.Value)
+			} else {
+				r.wrong(pos(n), "%s: here should be a list, such as %s; it is %s", p.path, p.example, describe(n))
+			}
 			return
 		}
 		if len(n.Content) > maxList {
@@ -255,11 +278,11 @@ func list[T any](dst *[]T, fresh func() T, entry func(*T) value) value {
 		}
 		*dst = make([]T, 0, len(n.Content)) // never grows, so that pointers to entries stay good
 		for _, c := range n.Content {
+			*dst = append(*dst, fresh())
 			if isNull(c) {
 				r.wrong(pos(c), "%s: an entry without a value; fill it in or take it out", p.path)
 				continue
 			}
-			*dst = append(*dst, fresh())
 			v := entry(&(*dst)[len(*dst)-1])
 			if v.ptr != nil {
 				r.at[v.ptr] = pos(c)
@@ -286,6 +309,10 @@ func dict[T any](dst *map[string]T, name func(string) (string, error), entry fun
 			r.wrong(pos(n), "%s: here should be keys and values, such as %s; it is %s", p.path, p.example, describe(n))
 			return
 		}
+		if len(n.Content)/2 > maxNames {
+			r.wrong(pos(n), "%s has %d entries; at most %d can be named", p.path, len(n.Content)/2, maxNames)
+			return
+		}
 		if *dst == nil {
 			*dst = map[string]T{}
 		}
@@ -296,7 +323,7 @@ func dict[T any](dst *map[string]T, name func(string) (string, error), entry fun
 				return
 			}
 			var t T
-			entry(&t).read(r, place{p.path + "." + written, "{" + p.example + "}"}, v)
+			entry(&t).read(r, p.named(written), v)
 			(*dst)[clean] = t
 		})
 	}}
@@ -323,14 +350,13 @@ func (r *reader) scalar(p place, n *yaml.Node, tags ...string) *yaml.Node {
 		return nil
 	}
 	switch {
-	case isNull(n):
-		r.wrong(pos(n), "%s has no value; write for example %s, or take the line out", p.path, p.example)
+	case r.noValue(p, n):
 	case n.Kind != yaml.ScalarNode:
 		r.wrong(pos(n), "%s: here should be one value, such as %s; it is %s", p.path, p.example, describe(n))
 	case !slices.Contains(tags, n.Tag):
 		switch n.Tag {
 		case "!!bool":
-			r.wrong(pos(n), "%s: %s means yes or no in YAML; write for example %s, or put it in quotes", p.path, n.Value, p.example)
+			r.wrong(pos(n), "%s: %s is no text but a yes or no; write for example %s, or put it in quotes", p.path, n.Value, p.example)
 		default:
 			r.wrong(pos(n), "%s: %s is not right here; write for example %s", p.path, quote(n.Value), p.example)
 		}
@@ -340,17 +366,34 @@ func (r *reader) scalar(p place, n *yaml.Node, tags ...string) *yaml.Node {
 	return nil
 }
 
+// noValue refuses a key with nothing behind it.
+func (r *reader) noValue(p place, n *yaml.Node) bool {
+	if !isNull(n) {
+		return false
+	}
+	or := ", or take the line out"
+	if p.required {
+		or = ""
+	}
+	r.wrong(pos(n), "%s has no value; write for example %s%s", p.path, p.example, or)
+	return true
+}
+
 // number reads a whole number from least to most.
 func number(dst *int, least, most int) value {
 	s := &jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(float64(least)), Maximum: jsonschema.Ptr(float64(most))}
 	return value{ptr: dst, schema: s, read: func(r *reader, p place, n *yaml.Node) {
-		if n = r.resolve(n); n == nil {
+		if n = r.resolve(n); n == nil || r.noValue(p, n) {
 			return
 		}
 		// Decimal digits alone: 0587 would be octal to some readers of YAML.
 		i, err := strconv.Atoi(n.Value)
 		if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || i < least || i > most || strconv.Itoa(i) != n.Value {
-			r.wrong(pos(n), "%s: %s is not right; write a number from %d to %d, such as %s", p.path, describe(n), least, most, p.example)
+			bare := ""
+			if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && err == nil {
+				bare = ", without quotes"
+			}
+			r.wrong(pos(n), "%s: %s is not right; write a number from %d to %d%s, such as %s", p.path, describe(n), least, most, bare, p.example)
 			return
 		}
 		*dst = i
@@ -360,11 +403,11 @@ func number(dst *int, least, most int) value {
 // yesNo reads true or false.
 func yesNo(dst *bool) value {
 	return value{ptr: dst, schema: &jsonschema.Schema{Type: "boolean"}, read: func(r *reader, p place, n *yaml.Node) {
-		if n = r.resolve(n); n == nil {
+		if n = r.resolve(n); n == nil || r.noValue(p, n) {
 			return
 		}
 		if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
-			r.wrong(pos(n), "%s: %s is not right; write true or false, without quotes", p.path, describe(n))
+			r.wrong(pos(n), "%s: %s is not right; write true or false", p.path, describe(n))
 			return
 		}
 		*dst = strings.EqualFold(n.Value, "true")

@@ -39,7 +39,7 @@ func objectSchema(keys []key) *jsonschema.Schema {
 	return s
 }
 
-// sectionsOf are the sections that have a key of this name.
+// sectionsOf are the sections that have a key of this name, "" for the top of the file.
 func sectionsOf(name string) []string {
 	var found []string
 	var walk func(path string, s *jsonschema.Schema)
@@ -47,7 +47,7 @@ func sectionsOf(name string) []string {
 		if s.Items != nil {
 			s = s.Items
 		}
-		if _, ok := s.Properties[name]; ok && path != "" {
+		if _, ok := s.Properties[name]; ok {
 			found = append(found, path)
 		}
 		for k, sub := range s.Properties {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"net"
 	"net/mail"
 	"net/netip"
@@ -43,8 +44,10 @@ func webAddress(s string) (string, error) {
 		return "", wrong("does not begin with http:// or https://", "")
 	case u.Hostname() == "":
 		return "", wrong("names no host", "")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
-		return "", wrong("has more than scheme, host and path", "take out user, query and fragment")
+	case u.User != nil: // not shown again: it may hold a password
+		return "", errors.New("here is an address with a user in it; write it without")
+	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
+		return "", wrong("has more than scheme, host and path", "take out what follows the path")
 	}
 	if _, err := portNumber(u.Port()); u.Port() != "" && err != nil {
 		return "", wrong("has a port that is none", "write a number from 1 to 65535")
@@ -291,7 +294,7 @@ func since(s string) (Duration, error) {
 	}
 	d, err := parseDuration(s)
 	if err != nil {
-		return 0, wrong("is neither now nor a duration", "")
+		return 0, wrong("is neither now nor a duration", "write now, or how much of the past such as 14d")
 	}
 	return d, nil
 }
