@@ -92,25 +92,16 @@ func (t *Transport) login(s *session) error {
 		return fmt.Errorf("the password cannot be read: %w", err)
 	}
 	_, offered := s.c.Extension("AUTH")
-	user, offers := t.o.Username, strings.Fields(strings.ToUpper(offered))
-	plain := []string{"PLAIN", "LOGIN"}
-	ways := []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"}
+	offers := strings.Fields(strings.ToUpper(offered))
+	ways := []string{"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"}
 	if t.o.TLS == NoTLS {
-		ways = append(ways, plain...) // which smtp refuses to do unless to loopback
-	} else {
-		ways = append(plain, ways...)
+		ways = append(ways[2:], ways[:2]...) // smtp does the plain ones to loopback only
 	}
 	for _, way := range ways {
 		if !slices.Contains(offers, way) {
 			continue
 		}
-		err := s.c.Auth(map[string]func() smtp.Auth{
-			"PLAIN":         func() smtp.Auth { return smtp.PlainAuth("", user, password, t.o.Host, false) },
-			"LOGIN":         func() smtp.Auth { return smtp.LoginAuth(user, password, t.o.Host, false) },
-			"CRAM-MD5":      func() smtp.Auth { return smtp.CRAMMD5Auth(user, password) },
-			"SCRAM-SHA-1":   func() smtp.Auth { return smtp.ScramSHA1Auth(user, password) },
-			"SCRAM-SHA-256": func() smtp.Auth { return smtp.ScramSHA256Auth(user, password) },
-		}[way]())
+		err := s.c.Auth(mechanism(way, t.o.Username, password, t.o.Host))
 		if errors.Is(err, smtp.ErrUnencrypted) {
 			return errors.New("the password would go over the network in clear; use tls: starttls or implicit")
 		}
@@ -120,6 +111,21 @@ func (t *Transport) login(s *session) error {
 		return errors.New("it does not offer a login here; another port or tls setting may be right")
 	}
 	return fmt.Errorf("it offers only %s, which cannot be used here", digest.OneLine(offered, 100))
+}
+
+// mechanism is one way to log in (RFC 4616, LOGIN by custom, RFC 2195, RFC 5802).
+func mechanism(way, user, password, host string) smtp.Auth {
+	switch way {
+	case "PLAIN":
+		return smtp.PlainAuth("", user, password, host, false)
+	case "LOGIN":
+		return smtp.LoginAuth(user, password, host, false)
+	case "CRAM-MD5":
+		return smtp.CRAMMD5Auth(user, password)
+	case "SCRAM-SHA-1":
+		return smtp.ScramSHA1Auth(user, password)
+	}
+	return smtp.ScramSHA256Auth(user, password)
 }
 
 // A fault is why a message was not taken; stale means that the server was gone before it took MAIL.
