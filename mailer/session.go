@@ -1,6 +1,7 @@
 package mailer
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -35,7 +36,7 @@ func (t *Transport) connect(ctx context.Context) (*session, *digest.SendError) {
 	}
 	raw, err := (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "tcp", t.address())
 	if err != nil {
-		return nil, &digest.SendError{Text: digest.OneLine("cannot connect to the mail server: "+err.Error(), 500)}
+		return nil, t.refusal(ctx, "cannot connect", err)
 	}
 	s := &session{conn: &meter{Conn: raw}}
 	s.conn.left = maxAnswer
@@ -237,7 +238,7 @@ func (s *session) writeData(data []byte) {
 
 // read takes one answer; after a failed one, and after 421, the session is broken.
 func (s *session) read(ctx context.Context) answer {
-	code, text, err := s.c.Text.ReadResponse(0)
+	code, text, err := readReply(s.c.Text.R)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		err = errors.New(endedText(ctx))
@@ -246,10 +247,33 @@ func (s *session) read(ctx context.Context) answer {
 	case err != nil:
 		err = fmt.Errorf("the connection to the mail server was lost: %w", err)
 	case code < 200 || code > 599:
-		err = fmt.Errorf("the mail server said what is no answer: %d %s", code, text)
+		err = errors.New("the mail server said what is no answer: " + text)
 	}
 	s.broken = s.broken || err != nil || code == 421
 	return answer{code: code, text: text, err: err}
+}
+
+// readReply reads a reply (RFC 5321, section 4.2), its lines joined by \n. Unlike textproto it takes one without text ("250"),
+// which is lawful: a delivery must not be missed for it. What does not begin with a code gives code 0.
+func readReply(r *bufio.Reader) (code int, text string, err error) {
+	var lines []string
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return 0, "", err
+		}
+		line = strings.TrimRight(line, "\r\n")
+		if len(line) < 3 || strings.Trim(line[:3], "0123456789") != "" || len(line) > 3 && line[3] != ' ' && line[3] != '-' {
+			return 0, line, nil
+		}
+		code, _ = strconv.Atoi(line[:3])
+		if len(line) > 4 {
+			lines = append(lines, line[4:])
+		}
+		if len(line) == 3 || line[3] == ' ' {
+			return code, strings.Join(lines, "\n"), nil
+		}
+	}
 }
 
 // quit says goodbye and waits a moment for the answer.
