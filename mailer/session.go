@@ -23,7 +23,8 @@ import (
 type session struct {
 	conn   *meter
 	c      *smtp.Client
-	broken bool // not to be used again
+	broken bool   // not to be used again
+	wire   []byte // of the last message, to be written over
 
 	pipelining, size, utf8, eightBit bool // what the server offers
 }
@@ -224,14 +225,22 @@ func (s *session) write(cmd string) {
 	}
 }
 
-// writeData sends the text with its dots doubled (RFC 5321, section 4.5.2) and the final one, at best in one packet.
+// writeData sends the text with its dots doubled (RFC 5321, section 4.5.2) and the final one, in one write.
 func (s *session) writeData(data []byte) {
-	wire := bytes.ReplaceAll(data, []byte("\r\n."), []byte("\r\n.."))
+	s.wire = s.wire[:0]
 	if bytes.HasPrefix(data, []byte(".")) {
-		wire = append([]byte("."), wire...)
+		s.wire = append(s.wire, '.')
 	}
-	wire = append(wire, ".\r\n"...)
-	if _, err := s.c.Text.W.Write(wire); err != nil || s.c.Text.W.Flush() != nil {
+	for {
+		i := bytes.Index(data, []byte("\n."))
+		if i < 0 {
+			break
+		}
+		s.wire = append(append(s.wire, data[:i+2]...), '.')
+		data = data[i+2:]
+	}
+	s.wire = append(append(s.wire, data...), ".\r\n"...)
+	if _, err := s.c.Text.W.Write(s.wire); err != nil || s.c.Text.W.Flush() != nil {
 		s.broken = true
 	}
 }
