@@ -99,7 +99,9 @@ func sendError(code int, text string) *digest.SendError {
 			e.Enhanced = strings.TrimSpace(found)
 		}
 	}
-	e.Text = digest.OneLine(strings.Join(lines, " "), 500)
+	if e.Text = digest.OneLine(strings.Join(lines, " "), 500); e.Text == "" {
+		e.Text = "the mail server said no more"
+	}
 	return e
 }
 

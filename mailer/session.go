@@ -1,6 +1,7 @@
 package mailer
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -22,7 +23,8 @@ import (
 type session struct {
 	conn   *meter
 	c      *smtp.Client
-	broken bool // not to be used again
+	broken bool   // not to be used again
+	wire   []byte // of the last message, to be written over
 
 	pipelining, size, utf8, eightBit bool // what the server offers
 }
@@ -35,7 +37,7 @@ func (t *Transport) connect(ctx context.Context) (*session, *digest.SendError) {
 	}
 	raw, err := (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "tcp", t.address())
 	if err != nil {
-		return nil, &digest.SendError{Text: digest.OneLine("cannot connect to the mail server: "+err.Error(), 500)}
+		return nil, t.refusal(ctx, "cannot connect", err)
 	}
 	s := &session{conn: &meter{Conn: raw}}
 	s.conn.left = maxAnswer
@@ -92,25 +94,16 @@ func (t *Transport) login(s *session) error {
 		return fmt.Errorf("the password cannot be read: %w", err)
 	}
 	_, offered := s.c.Extension("AUTH")
-	user, offers := t.o.Username, strings.Fields(strings.ToUpper(offered))
-	plain := []string{"PLAIN", "LOGIN"}
-	ways := []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"}
+	offers := strings.Fields(strings.ToUpper(offered))
+	ways := []string{"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"}
 	if t.o.TLS == NoTLS {
-		ways = append(ways, plain...) // which smtp refuses to do unless to loopback
-	} else {
-		ways = append(plain, ways...)
+		ways = append(ways[2:], ways[:2]...) // smtp does the plain ones to loopback only
 	}
 	for _, way := range ways {
 		if !slices.Contains(offers, way) {
 			continue
 		}
-		err := s.c.Auth(map[string]func() smtp.Auth{
-			"PLAIN":         func() smtp.Auth { return smtp.PlainAuth("", user, password, t.o.Host, false) },
-			"LOGIN":         func() smtp.Auth { return smtp.LoginAuth(user, password, t.o.Host, false) },
-			"CRAM-MD5":      func() smtp.Auth { return smtp.CRAMMD5Auth(user, password) },
-			"SCRAM-SHA-1":   func() smtp.Auth { return smtp.ScramSHA1Auth(user, password) },
-			"SCRAM-SHA-256": func() smtp.Auth { return smtp.ScramSHA256Auth(user, password) },
-		}[way]())
+		err := s.c.Auth(mechanism(way, t.o.Username, password, t.o.Host))
 		if errors.Is(err, smtp.ErrUnencrypted) {
 			return errors.New("the password would go over the network in clear; use tls: starttls or implicit")
 		}
@@ -120,6 +113,21 @@ func (t *Transport) login(s *session) error {
 		return errors.New("it does not offer a login here; another port or tls setting may be right")
 	}
 	return fmt.Errorf("it offers only %s, which cannot be used here", digest.OneLine(offered, 100))
+}
+
+// mechanism is one way to log in (RFC 4616, LOGIN by custom, RFC 2195, RFC 5802).
+func mechanism(way, user, password, host string) smtp.Auth {
+	switch way {
+	case "PLAIN":
+		return smtp.PlainAuth("", user, password, host, false)
+	case "LOGIN":
+		return smtp.LoginAuth(user, password, host, false)
+	case "CRAM-MD5":
+		return smtp.CRAMMD5Auth(user, password)
+	case "SCRAM-SHA-1":
+		return smtp.ScramSHA1Auth(user, password)
+	}
+	return smtp.ScramSHA256Auth(user, password)
 }
 
 // A fault is why a message was not taken; stale means that the server was gone before it took MAIL.
@@ -217,21 +225,29 @@ func (s *session) write(cmd string) {
 	}
 }
 
-// writeData sends the text with its dots doubled (RFC 5321, section 4.5.2) and the final one, at best in one packet.
+// writeData sends the text with its dots doubled (RFC 5321, section 4.5.2) and the final one, in one write.
 func (s *session) writeData(data []byte) {
-	wire := bytes.ReplaceAll(data, []byte("\r\n."), []byte("\r\n.."))
+	s.wire = s.wire[:0]
 	if bytes.HasPrefix(data, []byte(".")) {
-		wire = append([]byte("."), wire...)
+		s.wire = append(s.wire, '.')
 	}
-	wire = append(wire, ".\r\n"...)
-	if _, err := s.c.Text.W.Write(wire); err != nil || s.c.Text.W.Flush() != nil {
+	for {
+		i := bytes.Index(data, []byte("\n."))
+		if i < 0 {
+			break
+		}
+		s.wire = append(append(s.wire, data[:i+2]...), '.')
+		data = data[i+2:]
+	}
+	s.wire = append(append(s.wire, data...), ".\r\n"...)
+	if _, err := s.c.Text.W.Write(s.wire); err != nil || s.c.Text.W.Flush() != nil {
 		s.broken = true
 	}
 }
 
 // read takes one answer; after a failed one, and after 421, the session is broken.
 func (s *session) read(ctx context.Context) answer {
-	code, text, err := s.c.Text.ReadResponse(0)
+	code, text, err := readReply(s.c.Text.R)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		err = errors.New(endedText(ctx))
@@ -240,10 +256,33 @@ func (s *session) read(ctx context.Context) answer {
 	case err != nil:
 		err = fmt.Errorf("the connection to the mail server was lost: %w", err)
 	case code < 200 || code > 599:
-		err = fmt.Errorf("the mail server said what is no answer: %d %s", code, text)
+		err = errors.New("the mail server said what is no answer: " + text)
 	}
 	s.broken = s.broken || err != nil || code == 421
 	return answer{code: code, text: text, err: err}
+}
+
+// readReply reads a reply (RFC 5321, section 4.2), its lines joined by \n. Unlike textproto it takes one without text ("250"),
+// which is lawful: a delivery must not be missed for it. What does not begin with a code gives code 0.
+func readReply(r *bufio.Reader) (code int, text string, err error) {
+	var lines []string
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return 0, "", err
+		}
+		line = strings.TrimRight(line, "\r\n")
+		if len(line) < 3 || strings.Trim(line[:3], "0123456789") != "" || len(line) > 3 && line[3] != ' ' && line[3] != '-' {
+			return 0, line, nil
+		}
+		code, _ = strconv.Atoi(line[:3])
+		if len(line) > 4 {
+			lines = append(lines, line[4:])
+		}
+		if len(line) == 3 || line[3] == ' ' {
+			return code, strings.Join(lines, "\n"), nil
+		}
+	}
 }
 
 // quit says goodbye and waits a moment for the answer.
