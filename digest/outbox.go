@@ -84,7 +84,14 @@ func OutcomeOf(m *Message, err error, now time.Time, jitter float64) Report {
 	case now.Sub(m.CreatedAt) > GiveUpAfter:
 		r.State, r.Answer = Failed, "given up after five days; last answer: "+r.Answer
 	default:
-		r.State, r.NextAt = Queued, now.Add(Backoff(m.Attempts, jitter))
+		wait := Backoff(m.Attempts, jitter)
+		if se == nil || se.Code == 0 { // no server spoke: when one does again, mail should not sleep on
+			wait = min(wait, unreachable[m.Lane != LaneDigest])
+		}
+		r.State, r.NextAt = Queued, now.Add(wait)
 	}
 	return r
 }
+
+// unreachable is the longest wait between tries of a server that cannot be reached, for what is urgent and what is not.
+var unreachable = map[bool]time.Duration{true: time.Minute, false: 5 * time.Minute}

@@ -85,3 +85,20 @@ func TestCalendar(t *testing.T) {
 		t.Errorf("one bad schedule stops others: %v %v", moves, faults)
 	}
 }
+
+func TestMailDoesNotSleepOnWhenTheServerIsBack(t *testing.T) {
+	for _, c := range []struct {
+		lane string
+		err  error
+		max  time.Duration
+	}{
+		{LaneAlert, errors.New("connection refused"), time.Minute},
+		{LaneDigest, &SendError{Text: "timeout"}, 5 * time.Minute},
+		{LaneDigest, &SendError{Code: 451}, 3 * time.Hour},
+	} {
+		m := &Message{Lane: c.lane, Attempts: 50, CreatedAt: noon}
+		if wait := OutcomeOf(m, c.err, noon, 0.5).NextAt.Sub(noon); wait > c.max || wait < c.max/2 {
+			t.Errorf("%s after %v: %v, want at most %v", c.lane, c.err, wait, c.max)
+		}
+	}
+}

@@ -128,6 +128,8 @@ func (m *Mailbox) Delivery(ctx context.Context, raw []byte, arrived time.Time) (
 		return ignored(d, "an automatic reply"), nil
 	case strings.HasPrefix(part, "b-"):
 		return ignored(d, "mail to a bounce address"), nil
+	case strings.HasPrefix(part, "u-") && m.o.Leave != nil:
+		return m.leave(ctx, d, part[2:])
 	case part == "desk" || strings.HasPrefix(part, "c-") || strings.HasPrefix(part, "u-") || part == "" && r.Command != "":
 		return quarantined(d, "commands by mail: not yet"), nil
 	case r.From.Address == "":
@@ -154,6 +156,18 @@ func (m *Mailbox) Delivery(ctx context.Context, raw []byte, arrived time.Time) (
 		d.Items = append(d.Items, it)
 	}
 	return d, nil
+}
+
+// leave does what the List-Unsubscribe address of a mail of ours asks for. It may come twice: leaving is that, too.
+func (m *Mailbox) leave(ctx context.Context, d digest.Delivery, token string) (digest.Delivery, error) {
+	switch err := m.o.Leave(ctx, token); {
+	case err == nil:
+		return ignored(d, "a reader left by mail"), nil
+	case errors.Is(err, digest.ErrNotFound):
+		return ignored(d, "a wish to leave by an address that is nobody's"), nil
+	default:
+		return digest.Delivery{}, err
+	}
 }
 
 // item makes the item of one project.

@@ -71,6 +71,7 @@ type Options struct {
 	Project string        // of mail that names none
 
 	Intake    Intake
+	Leave     func(ctx context.Context, token string) error // ends what a signed link is for; nil: such mail is quarantined
 	Now       func() time.Time
 	Log       *slog.Logger
 	LookupTXT func(ctx context.Context, name string) ([]string, error) // nil: no DKIM check; net.Resolver's fits

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"quietpost/config"
+	"quietpost/digest/schedule"
+)
+
+type checkCmd struct {
+	Schema bool `help:"Print the JSON Schema of the configuration, for editors."`
+}
+
+// Example is printed with the help.
+func (*checkCmd) Example() string {
+	return "quietpost check --config quietpost.yaml\nquietpost check --schema > quietpost.schema.json"
+}
+
+// Run tells all faults; of a good file, what its schedules come to.
+func (c *checkCmd) Run(e *env) error {
+	if c.Schema {
+		schema, err := config.Schema()
+		if err == nil {
+			_, err = e.stdout.Write(schema)
+		}
+		return err
+	}
+	file, err := e.configFile()
+	if err != nil {
+		return err
+	}
+	cfg, faults := config.Load(file, e.options())
+	for _, f := range faults {
+		fmt.Fprintln(e.stdout, f)
+	}
+	if cfg == nil {
+		n := 0
+		for _, f := range faults {
+			if f.Severity == config.Wrong {
+				n++
+			}
+		}
+		if n == 1 {
+			return errors.New("1 fault in the configuration, see above")
+		}
+		return fmt.Errorf("%d faults in the configuration, see above", n)
+	}
+	fmt.Fprintf(e.stdout, "%s is good: %d sources, %d inboxes, %d projects, %d subscribers\n", file, len(cfg.Sources), len(cfg.Inboxes),
+		len(cfg.Projects), len(cfg.Subscribers))
+	now := e.now()
+	for i := range cfg.Subscribers {
+		s := &cfg.Subscribers[i]
+		sched, err := schedule.Parse(cfg.Spec(s.Schedule))
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.Address, err) // the file was found good: a fault in the program
+		}
+		who := entry(s)
+		loc := zone(who.Zone, cfg.TimeZone)
+		fmt.Fprintf(e.stdout, "\n%s: %s (%s), %s\n", s.Address, s.Schedule, sched.Words(), loc)
+		for next, n := now, 0; n < 3; n++ {
+			if next = sched.Next(next, loc); next.IsZero() {
+				break
+			}
+			fmt.Fprintf(e.stdout, "  %s\n", next.In(loc).Format("Mon 2006-01-02 15:04:05 MST"))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"quietpost/config"
+	"quietpost/store/sqlite"
+)
+
+// open opens the database of the configuration; the daemon may run beside.
+func (e *env) open() (*sqlite.DB, *config.Config, error) {
+	cfg, err := e.read()
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := resolve(cfg.DataDir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("data_dir: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("data_dir: %w", err)
+	}
+	db, err := sqlite.Open(e.ctx, filepath.Join(dir, "quietpost.db"), sqlite.Options{})
+	return db, cfg, err
+}
+
+// with runs fn on the database and closes it.
+func (e *env) with(fn func(context.Context, *sqlite.DB, *config.Config) error) (err error) {
+	db, cfg, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer closing(&err, db.Close)
+	return fn(e.ctx, db, cfg)
+}
+
+// print prints rows as a table, or as a JSON array of their values.
+func (e *env) print(values any, head string, rows []string) error {
+	if e.json {
+		enc := json.NewEncoder(e.stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(values)
+	}
+	if len(rows) == 0 {
+		fmt.Fprintln(e.stdout, "nothing yet")
+		return nil
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, head)
+	for _, r := range rows {
+		fmt.Fprintln(w, r)
+	}
+	return w.Flush()
+}
+
+// zone is a person's zone, else the service's.
+func zone(name string, def *time.Location) *time.Location {
+	if name == "" {
+		return def
+	}
+	if loc, err := time.LoadLocation(name); err == nil {
+		return loc
+	}
+	return def
+}
+
+// stamp prints an instant in the service's zone; "-" for none.
+func stamp(t time.Time, loc *time.Location) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.In(loc).Format("2006-01-02 15:04:05 MST")
+}
+
+// rfc3339 prints an instant for programs; nil for none.
+func rfc3339(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := t.UTC().Format(time.RFC3339)
+	return &s
+}

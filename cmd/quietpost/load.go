@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+
+	"quietpost/collector/webhook"
+	"quietpost/config"
+	"quietpost/digest/schedule"
+)
+
+// loaded is a configuration with what only the daemon reads: secrets.
+type loaded struct {
+	*config.Config
+	dataDir string
+	sources []webhook.Source
+	tokens  [][]byte // of the reading API
+}
+
+func (e *env) options() config.Options {
+	return config.Options{Getenv: e.getenv,
+		ParseSchedule: func(s string) error { _, err := schedule.Parse(s); return err },
+		ParseQuiet:    func(s string) error { _, err := schedule.ParseQuiet(s); return err }}
+}
+
+// read reads a file without any secret.
+func (e *env) read() (*config.Config, error) {
+	file, err := e.configFile()
+	if err != nil {
+		return nil, err
+	}
+	cfg, faults := config.Load(file, e.options())
+	if cfg == nil {
+		return nil, faults.Err()
+	}
+	return cfg, nil
+}
+
+// load reads a file and the secrets of the doors. Those of the mail servers are read at each login.
+func (e *env) load(file string) (*loaded, error) {
+	cfg, faults := config.Load(file, e.options())
+	if cfg == nil {
+		return nil, faults.Err()
+	}
+	c := &loaded{Config: cfg}
+	var err error
+	if c.dataDir, err = resolve(cfg.DataDir); err != nil {
+		return nil, fmt.Errorf("data_dir: %w", err)
+	}
+	for _, s := range cfg.Sources {
+		src := webhook.Source{Name: s.Name, Type: s.Type, Project: s.Project, Open: s.Open, From: s.From}
+		if s.SecretFile.Set() {
+			if src.Secrets, err = config.ReadSecrets(s.SecretFile); err != nil {
+				return nil, fmt.Errorf("%s:%d: source %s: %w", file, s.Pos.Line, s.Name, err)
+			}
+		}
+		c.sources = append(c.sources, src)
+	}
+	if cfg.API.TokenFile.Set() {
+		if c.tokens, err = config.ReadSecrets(cfg.API.TokenFile); err != nil {
+			return nil, fmt.Errorf("api.token_file: %w", err)
+		}
+	}
+	return c, nil
+}
+
+// resolve gives a path with its variables expanded; "" for one that is not set.
+func resolve(p config.Path) (string, error) {
+	if !p.Set() {
+		return "", nil
+	}
+	return p.Resolve()
+}
+
+// password gives the function that reads a password at each login; what cannot be read now is an error at once.
+func password(p config.Path) (func() (string, error), error) {
+	if !p.Set() {
+		return nil, nil
+	}
+	_, err := config.ReadPassword(p)
+	return func() (string, error) { return config.ReadPassword(p) }, err
+}

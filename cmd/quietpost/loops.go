@@ -1,0 +1,314 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"strings"
+	"sync"
+	"time"
+
+	"quietpost/collector/mailbox"
+	"quietpost/collector/webhook"
+	"quietpost/config"
+	"quietpost/digest"
+	"quietpost/mailer"
+	"quietpost/templates"
+)
+
+// A generation is all that a reload replaces: what is made of one configuration, and its loops.
+type generation struct {
+	cfg     *loaded
+	set     *digest.Settings
+	builder *digest.Builder
+	entries []digest.Entry
+	sources []webhook.Source
+	boxes   []*mailbox.Mailbox
+	senders []*digest.Sender
+
+	mu     sync.Mutex
+	beats  map[string]time.Time // when each loop last came round, for the watchdog
+	smtp   error                // how the last attempt to send ended, if no server could be spoken to
+	faults map[string]error     // what each loop cannot do now
+	slots  time.Time            // when next slots were last healed
+}
+
+// stuckAfter is how long a loop may take to come round: longer than one message's exchange.
+const stuckAfter = 5 * time.Minute
+
+// tick is how long a loop sleeps at most: rows that the shell writes are seen within it.
+const tick = time.Second
+
+// reslotEvery is how often next slots are compared with the schedules: what heals a clock that was set.
+const reslotEvery = 30 * time.Second
+
+// sendTimeout bounds one message's exchange. RFC 5321, section 4.5.3.2.6 grants a server ten minutes after the final
+// dot; two are what relays need in practice, and what is taken later comes twice with one Message-ID.
+const sendTimeout = 2 * time.Minute
+
+// build makes a generation; it is where all of a configuration's faults come to light, before anything starts.
+func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
+	g := &generation{cfg: cfg, set: h.settings(cfg), sources: cfg.sources, beats: map[string]time.Time{}, faults: map[string]error{}}
+	renderer, err := templates.New()
+	if err != nil {
+		return nil, err
+	}
+	composer, err := mailer.NewComposer(mailer.ComposerOptions{From: mail.Address{Name: cfg.Mail.FromName, Address: cfg.Mail.From},
+		ReplyTo: cfg.Mail.ReplyTo})
+	if err != nil {
+		return nil, fmt.Errorf("mail: %w", err)
+	}
+	g.builder = &digest.Builder{Store: h.store, Renderer: renderer, Composer: composer}
+	for i := range cfg.Subscribers {
+		g.entries = append(g.entries, entry(&cfg.Subscribers[i]))
+	}
+	smtp, err := h.transport(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("mail.smtp: %w", err)
+	}
+	all := []string{digest.LaneAlert, digest.LaneLetter, digest.LaneDigest}
+	for i := range cfg.Mail.SMTP.Connections + 1 {
+		lanes := all
+		if i == 0 {
+			lanes = all[:2] // one connection is never busy with a digest
+		}
+		t, err := mailer.NewTransport(smtp)
+		if err != nil {
+			return nil, fmt.Errorf("mail.smtp: %w", err)
+		}
+		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Lanes: lanes, Timeout: sendTimeout, Now: h.e.now, Jitter: jitter})
+	}
+	for i := range cfg.Inboxes {
+		b, err := h.mailbox(&cfg.Inboxes[i])
+		if err != nil {
+			return nil, fmt.Errorf("inbox %s: %w", cfg.Inboxes[i].Name, err)
+		}
+		g.boxes = append(g.boxes, b)
+	}
+	return g, ctx.Err()
+}
+
+func (h *house) transport(cfg *loaded) (o mailer.TransportOptions, err error) {
+	s := cfg.Mail.SMTP
+	o = mailer.TransportOptions{Host: s.Host, Port: s.Port, TLS: s.TLS, Username: s.Username, From: cfg.Mail.ReplyTo,
+		HELO: host(cfg.BaseURL), Timeout: sendTimeout}
+	if o.From == "" {
+		o.From = cfg.Mail.From
+	}
+	if o.CAFile, err = resolve(s.CAFile); err == nil {
+		o.Password, err = password(s.PasswordFile)
+	}
+	return o, err
+}
+
+func (h *house) mailbox(in *config.Inbox) (*mailbox.Mailbox, error) {
+	o := mailbox.Options{Name: in.Name, Address: in.Address, Host: in.IMAP.Host, Port: in.IMAP.Port, TLS: in.IMAP.TLS,
+		Username: in.IMAP.Username, Folder: in.IMAP.Folder, Since: in.Since.Std(), Accept: in.Accept, Trust: in.Trust,
+		Project: in.Project, Intake: h.intake, Leave: h.leave, Now: h.e.now, Log: h.log.With("inbox", in.Name), LookupTXT: net.DefaultResolver.LookupTXT}
+	var err error
+	if o.CAFile, err = resolve(in.IMAP.CAFile); err == nil {
+		o.Password, err = password(in.IMAP.PasswordFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return mailbox.New(o)
+}
+
+// leave is what a mail to a List-Unsubscribe address asks for.
+func (h *house) leave(ctx context.Context, token string) error {
+	s, err := h.desk.Leave(ctx, h.instance, token)
+	if err == nil {
+		h.log.Info("a reader left by mail", "address", s.Address)
+	}
+	return err
+}
+
+// start puts a generation in force and runs its loops.
+func (h *house) start(ctx context.Context, g *generation) error {
+	if err := h.intake.SetPolicy(ctx, g.set.Policy); err != nil {
+		return err
+	}
+	c, err := h.desk.Import(ctx, g.entries)
+	if err != nil {
+		return fmt.Errorf("taking over subscribers: %w", err)
+	}
+	if c.Added+c.Changed > 0 {
+		h.log.Info("subscribers taken over from the file", "added", c.Added, "changed", c.Changed)
+	}
+	h.hooks.SetSources(g.sources)
+	h.gen.Store(g)
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	run := func(fn func()) { wg.Add(1); go func() { defer wg.Done(); fn() }() }
+	h.reslot(ctx, g)
+	run(func() { h.every(ctx, g, "alerts", h.alerts, h.tickAlerts) })
+	run(func() { h.every(ctx, g, "digests", nil, h.tickDigests) })
+	for i, s := range g.senders {
+		name := fmt.Sprintf("sender %d", i)
+		run(func() {
+			h.every(ctx, g, name, h.outbox, func(ctx context.Context, g *generation) error { return h.send(ctx, g, s) })
+		})
+	}
+	for _, b := range g.boxes {
+		run(func() {
+			if err := b.Run(ctx); err != nil && ctx.Err() == nil {
+				h.log.Error("inbox", "error", err)
+			}
+		})
+	}
+	h.stop = func() {
+		cancel()
+		wg.Wait()
+		for _, s := range g.senders {
+			s.Transport.Close()
+		}
+	}
+	return nil
+}
+
+// every runs fn each second, or when kicked, until ctx ends. A fault is logged when it appears and when it goes, not
+// each second.
+func (h *house) every(ctx context.Context, g *generation, name string, kicked <-chan struct{}, fn func(context.Context, *generation) error) {
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	was := ""
+	for ctx.Err() == nil {
+		g.beat(name, h.e.now())
+		err := h.guard(ctx, g, fn)
+		if ctx.Err() != nil {
+			break
+		}
+		if is := fmt.Sprint(err); err != nil && is != was {
+			h.log.Error(name, "error", err)
+			h.tell(ctx, "loop/"+strings.Fields(name)[0], name+" cannot do its work", is+"\n\nIt is tried again every second.")
+			was = is
+		} else if err == nil && was != "" {
+			h.log.Info(name + " works again")
+			was = ""
+		}
+		g.note(name, err)
+		select {
+		case <-ctx.Done():
+		case <-t.C:
+		case <-kicked:
+		}
+	}
+	g.beat(name, time.Time{})
+}
+
+// guard makes an error of a panic: one bad row must not take the daemon down.
+func (h *house) guard(ctx context.Context, g *generation, fn func(context.Context, *generation) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a fault in the program: %v", p)
+		}
+	}()
+	return fn(ctx, g)
+}
+
+func (h *house) tickAlerts(ctx context.Context, g *generation) error {
+	t, err := g.builder.TickAlerts(ctx, h.e.now(), g.set)
+	return h.told(digest.OccasionAlert, t, err)
+}
+
+func (h *house) tickDigests(ctx context.Context, g *generation) error {
+	if now := h.e.now(); now.Sub(g.slots).Abs() > reslotEvery {
+		h.reslot(ctx, g)
+		g.slots = now
+	}
+	t, err := g.builder.TickDigests(ctx, h.e.now(), g.set)
+	return h.told(digest.OccasionDigest, t, err)
+}
+
+// told counts what a tick did and wakes the senders.
+func (h *house) told(occasion string, t digest.Tally, err error) error {
+	h.metrics.editions.WithLabelValues(occasion, "sent").Add(float64(t.Sent))
+	h.metrics.editions.WithLabelValues(occasion, "empty").Add(float64(t.Empty))
+	h.metrics.faults.WithLabelValues(occasion).Add(float64(len(t.Faults)))
+	if t.Sent > 0 {
+		h.log.Info("editions", "occasion", occasion, "mails", t.Sent)
+		kick(h.outbox)
+	}
+	return errors.Join(append(t.Faults, err)...)
+}
+
+// reslot heals next slots; see digest.Calendar.
+func (h *house) reslot(ctx context.Context, g *generation) {
+	_, faults, err := g.builder.Reslot(ctx, h.e.now(), g.set)
+	if err = errors.Join(append(faults, err)...); err != nil && ctx.Err() == nil {
+		h.log.Error("slots", "error", err)
+	}
+}
+
+// send hands over batches until there are none.
+func (h *house) send(ctx context.Context, g *generation, s *digest.Sender) error {
+	for ctx.Err() == nil {
+		done, err := s.Batch(ctx)
+		for i := range done {
+			h.sent(g, &done[i])
+		}
+		if err != nil || len(done) == 0 {
+			return err
+		}
+		kick(h.outbox) // more hands for what is left
+		g.beat("sender", h.e.now())
+	}
+	return nil
+}
+
+// sent counts and logs one attempt, and remembers whether a server could be spoken to.
+func (h *house) sent(g *generation, s *digest.Sent) {
+	h.metrics.sent.WithLabelValues(s.Message.Lane, s.Report.State).Inc()
+	log := h.log.With("message", s.Message.MessageID, "to", s.Message.To, "lane", s.Message.Lane, "attempt", s.Message.Attempts)
+	var se *digest.SendError
+	switch {
+	case s.Report.State == digest.Delivered:
+		log.Info("delivered")
+		g.reached(nil)
+		return
+	case s.Report.State == digest.Failed:
+		log.Error("given up", "answer", s.Report.Answer)
+	default:
+		log.Warn("to be tried again", "answer", s.Report.Answer, "at", s.Report.NextAt.UTC().Format(time.RFC3339))
+	}
+	if errors.As(s.Err, &se) && se.Code != 0 {
+		g.reached(nil) // a server that refuses one mail is a server that can be spoken to
+		return
+	}
+	g.reached(s.Err)
+}
+
+func (g *generation) beat(name string, at time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.beats[name] = at
+}
+
+func (g *generation) reached(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.smtp = err
+}
+
+func (g *generation) note(name string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if delete(g.faults, name); err != nil {
+		g.faults[name] = err
+	}
+}
+
+// stuck names a loop that has not come round for too long, or nothing.
+func (g *generation) stuck(now time.Time) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for name, at := range g.beats {
+		if !at.IsZero() && now.Sub(at) > stuckAfter {
+			return name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,152 @@
+// Command quietpost collects a team's updates from webhooks and inboxes and mails each subscriber a digest at the hours
+// they chose; what is urgent leaves at once.
+//
+// This folder joins the rooms: one file a command, the wiring of the daemon in serve.go. Only here are the real clock,
+// the logger and the signals, and only here do loops begin and end.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+	_ "time/tzdata" // zones must not depend on what the machine has
+
+	"github.com/alecthomas/kong"
+)
+
+// version and commit are set by the build.
+var version, commit = "dev", ""
+
+// env is what a command may touch: handed in, so that tests can hand in others.
+type env struct {
+	ctx    context.Context
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	getenv func(string) string
+	now    func() time.Time
+	config string
+	json   bool
+}
+
+// cli is the whole command line. kong prints it as help.
+type cli struct {
+	Config string `help:"The configuration file." placeholder:"FILE" type:"path"`
+	JSON   bool   `help:"Print data as JSON." name:"json"`
+
+	Serve       serveCmd       `cmd:"" help:"Run the daemon until SIGTERM or SIGINT; SIGHUP reloads the configuration."`
+	Demo        demoCmd        `cmd:"" help:"Try it all with nothing to set up: sample tools, real IMAP and SMTP, mails to read in a browser."`
+	Check       checkCmd       `cmd:"" help:"Check the configuration and tell all faults at once."`
+	Post        postCmd        `cmd:"" help:"Post one item to a running daemon; its body is read from standard input."`
+	Items       itemsCmd       `cmd:"" help:"What was collected."`
+	Projects    projectsCmd    `cmd:"" help:"The projects that items belong to."`
+	Outbox      outboxCmd      `cmd:"" help:"Mail on its way."`
+	Subscribers subscribersCmd `cmd:"" help:"Who gets mail."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
+}
+
+// later are commands of the plan that this version does not have.
+var later = map[string]bool{"init": true, "preview": true, "send": true, "trace": true, "audit": true, "explain": true, "sources": true,
+	"quarantine": true, "backup": true, "restore": true, "doctor": true}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	e := &env{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now}
+	os.Exit(run(e, os.Args[1:]))
+}
+
+// usage is an error of the caller's words: exit status 2.
+type usage struct{ error }
+
+// run parses the arguments and runs one command; it gives the exit status.
+func run(e *env, args []string) int {
+	if len(args) > 0 && later[args[0]] {
+		fmt.Fprintf(e.stderr, "quietpost: %s: not yet; this version does not have it\n", args[0])
+		return 2
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	var c cli
+	exited := -1
+	k, err := kong.New(&c, kong.Name("quietpost"), kong.Writers(e.stdout, e.stderr), kong.Exit(func(code int) {
+		if exited < 0 {
+			exited = code
+		}
+	}), kong.Description("Quiet by default, urgent at once: a team's updates as digests by mail."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(helpWithExamples), kong.Bind(e))
+	if err != nil {
+		panic(err) // a fault in cli itself
+	}
+	cmd, err := k.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err == nil {
+		e.config, e.json = c.Config, c.JSON
+		err = cmd.Run(e)
+	} else {
+		err = usage{fmt.Errorf("%w; see quietpost --help", err)}
+	}
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(e.stderr, "quietpost: %v\n", err)
+	if errors.As(err, &usage{}) {
+		return 2
+	}
+	return 1
+}
+
+// exampler is a command that shows how it is called.
+type exampler interface{ Example() string }
+
+func helpWithExamples(o kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(o, ctx); err != nil {
+		return err
+	}
+	if n := ctx.Selected(); n != nil && n.Target.CanAddr() {
+		if x, ok := n.Target.Addr().Interface().(exampler); ok {
+			fmt.Fprintf(ctx.Stdout, "\nExample:\n  %s\n", strings.ReplaceAll(x.Example(), "\n", "\n  "))
+		}
+	}
+	return nil
+}
+
+// configFile is the file that is asked for, else the first of the usual ones that is there.
+func (e *env) configFile() (string, error) {
+	if e.config != "" {
+		return e.config, nil
+	}
+	usual := []string{"quietpost.yaml", "/etc/quietpost/quietpost.yaml"}
+	for _, f := range usual {
+		if _, err := os.Stat(f); err == nil {
+			return f, nil
+		}
+	}
+	abs, _ := filepath.Abs(usual[0])
+	return "", fmt.Errorf("no configuration: neither %s nor %s is there; name one with --config FILE", abs, usual[1])
+}
+
+// logger writes to standard error. Under systemd, which adds the time itself, lines begin without one.
+func (e *env) logger() *slog.Logger {
+	o := &slog.HandlerOptions{}
+	if e.getenv("JOURNAL_STREAM") != "" {
+		o.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}
+	}
+	return slog.New(slog.NewTextHandler(e.stderr, o))
+}
