@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -32,3 +33,25 @@ func openAt(t testing.TB, path string, opts Options) *DB {
 type reopenable struct{ *DB }
 
 func (r reopenable) Reopen(t *testing.T) digest.Store { return openAt(t, r.path, Options{}) }
+
+func TestModel(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty.db") // made once and copied, since migrating takes longer than a run
+	if err := openAt(t, empty, Options{}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	made, err := os.ReadFile(empty)
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Model(t, func(t *testing.T) digest.Store {
+		path := filepath.Join(t.TempDir(), "quietpost.db")
+		if err := os.WriteFile(path, made, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db, err := Open(t.Context(), path, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	})
+}

@@ -61,9 +61,11 @@ func (db *DB) SaveSubscriber(ctx context.Context, s digest.Subscriber) (digest.S
 		if err != nil {
 			return fmt.Errorf("subscriber %s: %w", s.Address, err)
 		}
-		for i := range s.Subscriptions {
-			if err := saveSubscription(ctx, c, id, &s.Subscriptions[i]); err != nil {
-				return fmt.Errorf("subscription %d of %s: %w", s.Subscriptions[i].ID, s.Address, err)
+		for _, save := range []func(context.Context, *sql.Conn, int64, *digest.Subscription) error{replaceSubscription, addSubscription} {
+			for i := range s.Subscriptions { // what is there first, so that an ID never means one that is just being made
+				if err := save(ctx, c, id, &s.Subscriptions[i]); err != nil {
+					return fmt.Errorf("subscription %d of %s: %w", s.Subscriptions[i].ID, s.Address, err)
+				}
 			}
 		}
 		people, err := subscribersWhere(ctx, c, "id = ?", id)
@@ -110,18 +112,28 @@ func savePerson(ctx context.Context, c *sql.Conn, s *digest.Subscriber) (id int6
 	return 0, digest.ErrConflict
 }
 
-func saveSubscription(ctx context.Context, c *sql.Conn, person int64, s *digest.Subscription) error {
-	projects, kinds := text(s.Projects, len(s.Projects)), text(s.Kinds, len(s.Kinds))
+// addSubscription inserts a subscription that has no ID yet.
+func addSubscription(ctx context.Context, c *sql.Conn, person int64, s *digest.Subscription) error {
+	if s.ID != 0 {
+		return nil
+	}
+	n, err := newest(ctx, c)
+	if err != nil {
+		return err
+	}
+	return exec(ctx, c, `INSERT INTO subscriptions (subscriber, projects, kinds, schedule, ended, cursor, mailed_to, next_slot)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)`,
+		person, text(s.Projects, len(s.Projects)), text(s.Kinds, len(s.Kinds)), s.Schedule, s.Ended, n, at(s.NextSlot))
+}
+
+// replaceSubscription writes one that has an ID.
+func replaceSubscription(ctx context.Context, c *sql.Conn, person int64, s *digest.Subscription) error {
 	if s.ID == 0 {
-		n, err := newest(ctx, c)
-		if err != nil {
-			return err
-		}
-		return exec(ctx, c, `INSERT INTO subscriptions (subscriber, projects, kinds, schedule, ended, cursor, mailed_to, next_slot)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)`, person, projects, kinds, s.Schedule, s.Ended, n, at(s.NextSlot))
+		return nil
 	}
 	n, err := changed(ctx, c, `UPDATE subscriptions SET projects = ?, kinds = ?, schedule = ?, ended = ?, next_slot = ?
-		WHERE id = ? AND subscriber = ?`, projects, kinds, s.Schedule, s.Ended, at(s.NextSlot), s.ID, person)
+		WHERE id = ? AND subscriber = ?`,
+		text(s.Projects, len(s.Projects)), text(s.Kinds, len(s.Kinds)), s.Schedule, s.Ended, at(s.NextSlot), s.ID, person)
 	if err == nil && n == 0 {
 		return digest.ErrNotFound
 	}
