@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"quietpost/digest"
+
 	"github.com/google/jsonschema-go/jsonschema"
 	"go.yaml.in/yaml/v4"
 )
@@ -80,7 +82,7 @@ func wrong(what, right string) error { return &wrongValue{what, right} }
 func (r *reader) wrong(at Pos, format string, args ...any) {
 	switch {
 	case len(r.faults) < maxFaults:
-		r.faults = append(r.faults, Fault{r.file, at, Wrong, fmt.Sprintf(format, args...)})
+		r.faults = append(r.faults, Fault{r.file, at, Wrong, oneLine(format, args)})
 	case len(r.faults) == maxFaults:
 		end := r.faults[len(r.faults)-1].Pos
 		r.faults = append(r.faults, Fault{r.file, end, Wrong, "there are more faults; mend these first"})
@@ -89,8 +91,13 @@ func (r *reader) wrong(at Pos, format string, args ...any) {
 
 func (r *reader) note(at Pos, format string, args ...any) {
 	if len(r.faults) < maxFaults {
-		r.faults = append(r.faults, Fault{r.file, at, Note, fmt.Sprintf(format, args...)})
+		r.faults = append(r.faults, Fault{r.file, at, Note, oneLine(format, args)})
 	}
+}
+
+// oneLine keeps what the file holds from breaking the lines of a fault, or from reaching a terminal as a command.
+func oneLine(format string, args []any) string {
+	return digest.OneLine(fmt.Sprintf(format, args...), 600)
 }
 
 // wrongText adds the fault of a value that its parser did not take.
@@ -360,6 +367,8 @@ func (r *reader) scalar(p place, n *yaml.Node, tags ...string) *yaml.Node {
 		default:
 			r.wrong(pos(n), "%s: %s is not right here; write for example %s", p.path, quote(n.Value), p.example)
 		}
+	case len(n.Value) > maxText:
+		r.wrong(pos(n), "%s: %s is far too long; write for example %s", p.path, quote(n.Value), p.example)
 	default:
 		return n
 	}
