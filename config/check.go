@@ -212,7 +212,7 @@ func (r *reader) subscribers(c *Config) {
 // schedule checks a person's own schedule; one with a name was checked where it stands.
 func (r *reader) schedule(s *Subscriber, names []string) {
 	at, given := r.at[&s.Schedule]
-	if !given || slices.Contains(names, s.Schedule) {
+	if !given || slices.Contains(names, s.Schedule) || len(r.faults) > maxFaults {
 		return
 	}
 	if !strings.ContainsAny(s.Schedule, "@ \t") {

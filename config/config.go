@@ -119,8 +119,8 @@ type Source struct {
 	SecretFile Path   // each line is a valid secret; required unless Open
 	Project    string // project of an item that names none; default none
 	Open       bool   // takes posts without a secret; default false
-	From       []netip.Prefix
-	// From is where posts may come from; default anywhere with a secret, 127.0.0.0/8 and ::1/128 when Open.
+	// Where posts may come from; default anywhere with a secret, 127.0.0.0/8 and ::1/128 when Open.
+	From []netip.Prefix
 }
 
 // A Project gives a title and other names to a project key.

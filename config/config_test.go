@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -353,6 +354,14 @@ func TestFaults_AreBounded(t *testing.T) {
 	if len(faults) != 1 || !strings.Contains(faults[0].Text, "at most 20000") {
 		t.Errorf("%.300s", faults)
 	}
+	_, faults = Parse("f.yaml", []byte(minimal+"kinds: {"+strings.Repeat("a: ~,", maxNames+1)+"}"), testOptions(home))
+	if len(faults) != 1 || !strings.Contains(faults[0].Text, "at most 1000") {
+		t.Errorf("%.300s", faults)
+	}
+	_, faults = Parse("f.yaml", []byte(minimal+"base_url: "+strings.Repeat("a", maxText+1)), testOptions(home))
+	if len(faults) != 1 || !strings.Contains(faults[0].Text, "far too long") || len(faults[0].Text) > 300 {
+		t.Errorf("%.300s", faults)
+	}
 }
 
 func TestFaultsTellNotesApart(t *testing.T) {
@@ -411,7 +420,7 @@ func FuzzLoad(f *testing.F) {
 			t.Fatalf("configuration %v with %d faults", c != nil, len(faults))
 		}
 		for _, x := range faults {
-			if x.Text == "" || strings.ContainsAny(x.Text, "\n\r\x1b") {
+			if x.Text == "" || len(x.Text) > 2400 || strings.ContainsFunc(x.Text, unicode.IsControl) {
 				t.Errorf("fault of another than one line: %q", x.Text)
 			}
 		}

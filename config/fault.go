@@ -90,9 +90,9 @@ func (f Faults) sort() {
 	})
 }
 
-// closest is the candidate that a misspelt word most likely means, or "".
+// closest is the candidate that a misspelt word most likely means, or ""; of many candidates it asks the first hundred.
 func closest(word string, candidates []string) string {
-	return nearest(word, candidates, min(len(word)/4+1, 4))
+	return nearest(word, candidates[:min(len(candidates), 100)], min(len(word)/4+1, 4))
 }
 
 // nearest is the nearest candidate at most so many letters away, the first of equals, or "".

@@ -19,6 +19,7 @@ const (
 	MaxFile    = 1 << 20 // bytes
 	maxList    = 20_000  // entries of one list
 	maxNames   = 1000    // entries under names of the person's own
+	maxText    = 2000    // bytes of one value
 	maxAliased = 10_000  // nodes that are read through YAML aliases
 	maxFaults  = 500
 )

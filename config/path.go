@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -56,7 +57,9 @@ func expand(s string, getenv func(string) string) (string, []string) {
 		if v := getenv(name); v != "" {
 			return v
 		}
-		missing = append(missing, name)
+		if !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
 		return m
 	})
 	return s, missing

@@ -50,7 +50,7 @@ func webAddress(s string) (string, error) {
 		return "", wrong("has more than scheme, host and path", "take out what follows the path")
 	}
 	if _, err := portNumber(u.Port()); u.Port() != "" && err != nil {
-		return "", wrong("has a port that is none", "write a number from 1 to 65535")
+		return "", wrong("has a wrong port", "write a number from 1 to 65535")
 	}
 	return strings.TrimRight(s, "/"), nil
 }
@@ -96,12 +96,18 @@ func hostName(s string) (string, error) {
 	if strings.Contains(s, "://") {
 		return "", wrong("is an address of the web", "write the bare name of the host")
 	}
+	if ip, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return "", wrong("has brackets", "write "+ip.String())
+	}
 	name, err := idna.Lookup.ToASCII(strings.TrimSuffix(s, "."))
-	if err != nil || len(name) > 253 || !hostForm.MatchString(name) {
+	if err != nil || len(name) > 253 || !hostForm.MatchString(name) || numeric.MatchString(name) {
 		return "", wrong("is not the name of a host", "")
 	}
 	return strings.ToLower(name), nil
 }
+
+// numeric ends names that could only be a wrong IPv4 address (RFC 3696, section 2).
+var numeric = regexp.MustCompile(`(^|\.)[0-9]+$`)
 
 var hostForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$`)
 
