@@ -238,10 +238,12 @@ func (l *Line) before(m *Line) bool {
 func (l *Line) weight() int {
 	w := 0
 	switch {
-	case l.Urgent && !l.Alerted && !Resolved(l.State):
+	case l.Alerted:
+		w -= 40 // the reader knows
+	case l.Urgent && !Resolved(l.State):
 		w += 100
 	case l.Urgent:
-		w += 5
+		w += 20
 	}
 	switch l.Kind {
 	case KindAnnouncement, KindRecap:

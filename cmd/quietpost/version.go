@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"runtime"
 
-	sqlite3 "github.com/mattn/go-sqlite3"
+	"quietpost/store/sqlite"
 )
 
 type versionCmd struct{}
@@ -15,7 +15,7 @@ func (*versionCmd) Example() string { return "quietpost version --json" }
 
 // Run prints what this binary is made of.
 func (*versionCmd) Run(e *env) error {
-	lib, _, _ := sqlite3.Version()
+	lib := sqlite.Version()
 	if e.json {
 		return json.NewEncoder(e.stdout).Encode([]map[string]string{{"version": version, "commit": commit, "sqlite": lib, "go": runtime.Version()}})
 	}
