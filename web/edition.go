@@ -211,7 +211,10 @@ func view(it *digest.Item, loc *time.Location) itemView {
 		v.Title, v.Meta = "(private)", it.Kind
 		return v
 	}
-	v.Title, v.URL, v.Body = it.Title, it.URL, excerpt(it.Body, pageExcerpt)
+	v.Title, v.Body = it.Title, excerpt(it.Body, pageExcerpt)
+	if strings.HasPrefix(it.URL, "https://") || strings.HasPrefix(it.URL, "http://") {
+		v.URL = it.URL
+	}
 	var meta []string
 	for _, s := range []string{it.Kind, it.State, it.Author} {
 		if s != "" && !slices.Contains(meta, s) {

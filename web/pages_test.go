@@ -171,7 +171,7 @@ func TestEditionShowsItsOwn(t *testing.T) {
 		"digest": {"/e/" + token("e", "ed1"),
 			[]string{"Digest of Monday 2 March 2026, 09:00", "All 5 updates", "Queue drained", "API down &lt;script&gt;", "API up",
 				"(private)", "We ship in March", "due 2026-03-31", `href="https://ci.example.com/1?a=b&amp;c=d"`, "&lt;b&gt;not bold"},
-			[]string{"Not for Ana", "secret", "javascript:", "<script", "<b>", "acme/apollo", "<img"}},
+			[]string{"Not for Ana", "secret", "javascript:", "ZgotmplZ", "<script", "<b>", "acme/apollo", "<img"}},
 		"one project": {"/e/" + token("e", "ed1") + "?project=hermes",
 			[]string{"Queue drained", "We ship in March", "All projects"}, []string{"API", "private"}},
 		"alert": {"/e/" + token("e", "ed2"), []string{"Alert of", "All 2 updates", "API down", "API up"},
