@@ -219,6 +219,8 @@ func (r *reader) schedule(s *Subscriber, names []string) {
 		right := "write " + join(names[:min(len(names), 12)]) + ", or a schedule itself such as \"0 9 * * MON-FRI\""
 		if meant := closest(s.Schedule, names); meant != "" {
 			right = "did you mean " + meant + "?"
+		} else if rule := r.opts.ParseSchedule; rule != nil && rule("@"+s.Schedule) == nil {
+			right = "did you mean @" + s.Schedule + "?"
 		}
 		r.wrong(at, "subscribers.schedule: %s is not the name of a schedule; %s", quote(s.Schedule), right)
 		return
