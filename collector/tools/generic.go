@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding/charmap"
+
 	"quietpost/digest"
 )
 
@@ -30,10 +32,25 @@ func Generic(h http.Header, body []byte) (Reading, error) {
 	if list, ok := n.v.([]any); ok {
 		return genericList(h, list), nil
 	}
-	r := Reading{Key: n.str("key")}
+	r := Reading{Key: deliveryID(h)}
+	if n.str("title") != "" && n.str("project") != "" && n.str("key") != "" { // elsewhere key may name anything
+		r.Key = n.str("key")
+	}
 	it, sure := genericItem(h, n)
 	r.Items, r.Hint = []digest.Item{it}, !sure
 	return r, nil
+}
+
+// deliveryID is the id that tools without an adapter of their own give a delivery. Only headers that are known to be the
+// same for a retry and another one for other news are taken.
+func deliveryID(h http.Header) string {
+	for _, name := range []string{"X-Forgejo-Delivery", "X-Gitea-Delivery", "X-Gogs-Delivery", "X-GitHub-Delivery", "X-Request-UUID",
+		"Linear-Delivery", "Svix-Id"} {
+		if v := strings.TrimSpace(h.Get(name)); v != "" {
+			return v
+		}
+	}
+	return ""
 }
 
 // genericNode finds the form of a body by looking at it, since many senders name another one than they send.
@@ -61,10 +78,11 @@ func genericNode(h http.Header, t []byte) (node, error) {
 			return n, nil
 		}
 	}
-	if !readable(t) {
+	text, ok := plain(t)
+	if !ok {
 		return node{}, fmt.Errorf("%w: neither text nor JSON nor a form", ErrUnreadable)
 	}
-	return node{string(t)}, nil
+	return node{text}, nil
 }
 
 // onlyText is for curl -d 'some text': one "field" without a value is no form.
@@ -72,17 +90,23 @@ func onlyText(v map[string][]string, t []byte) bool {
 	return !bytes.ContainsRune(t, '=') || len(v) == 1 && bytes.ContainsAny(bytes.SplitN(t, []byte("="), 2)[0], " \n")
 }
 
-// readable tells text from binary: control characters are rare in it.
-func readable(t []byte) bool {
+// plain is a body that is text: UTF-8, or else Windows-1252, which holds Latin-1. ok is false for what has too many
+// control characters for text.
+func plain(body []byte) (text string, ok bool) {
+	text = string(trimmed(body))
+	if !utf8.ValidString(text) {
+		text, _ = charmap.Windows1252.NewDecoder().String(text) // it has a character for every byte
+	}
 	odd := 0
-	for i := 0; i < len(t); {
-		r, n := utf8.DecodeRune(t[i:])
-		if r == utf8.RuneError && n == 1 || unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' && r != 0x1b {
+	for _, r := range text {
+		if r == 0 {
+			return "", false
+		}
+		if unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' && r != 0x1b || r == utf8.RuneError {
 			odd++
 		}
-		i += n
 	}
-	return odd*10 <= len(t)
+	return text, odd*20 <= len(text)
 }
 
 func plainText(s string) digest.Item {
@@ -247,8 +271,8 @@ var plainEvents = map[string]bool{"event": true, "alert": true, "notification": 
 func facts(n node, it *digest.Item) string {
 	var lines []string
 	for _, k := range n.keys() {
-		v := digest.OneLine(n.str(k), 120)
-		if v == "" || v == it.Title || v == it.URL || strings.Contains(it.Title, v) || len(lines) >= 8 {
+		v := digest.OneLine(untagged(n.str(k)), 120)
+		if v == "" || v == it.Event || v == it.State || v == it.Title || v == it.URL || strings.Contains(it.Title, v) || len(lines) >= 8 {
 			continue
 		}
 		lines = append(lines, "- "+escape(words(k))+": "+escape(v))

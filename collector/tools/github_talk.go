@@ -54,7 +54,15 @@ func (g *githubEvent) asPullRequest(pr node) string {
 	if u := pr.link("html_url"); u != "" {
 		it.URL = u
 	}
-	return "PR #" + n
+	return numbered("PR", n)
+}
+
+// numbered is "PR #42", or "PR" when no number came.
+func numbered(what, n string) string {
+	if n == "" {
+		return what
+	}
+	return what + " #" + digest.OneLine(n, 30)
 }
 
 func branches(pr node) string {
@@ -188,10 +196,10 @@ func (g *githubEvent) reviewThread() {
 func (g *githubEvent) asIssue() string {
 	issue, it := g.at("issue"), g.item
 	n := issue.str("number")
-	no := "issue #" + n
+	no := numbered("issue", n)
 	it.Thread = thread("issue", n)
 	if issue.has("pull_request") {
-		no, it.Thread = "PR #"+n, thread("pr", n)
+		no, it.Thread = numbered("PR", n), thread("pr", n)
 	}
 	it.Tags = issue.labels()
 	if u := issue.link("html_url"); u != "" {
@@ -244,7 +252,7 @@ func (g *githubEvent) asDiscussion() string {
 	if u := d.link("html_url"); u != "" {
 		it.URL = u
 	}
-	return "discussion #" + n
+	return numbered("discussion", n)
 }
 
 func (g *githubEvent) discussion() {

@@ -83,7 +83,8 @@ func searchIn(top node) *search {
 			for _, k := range p.keys() {
 				v := p.object()[k]
 				key := foldKey(k)
-				if list, ok := v.([]any); ok {
+				list, isList := v.([]any)
+				if isList {
 					if len(list) == 0 {
 						continue
 					}
@@ -91,7 +92,7 @@ func searchIn(top node) *search {
 				}
 				c := place{node: node{v}, name: k, key: key, depth: depth, aside: p.aside}
 				s.places = append(s.places, c)
-				if _, off := aside[key]; off {
+				if _, off := aside[key]; off && (isList || key != "labels") { // a map of labels is an alert's own
 					c.aside = true
 				}
 				if c.object() != nil {
@@ -135,11 +136,12 @@ func (s *search) best(names map[string]int, take func(place) string) string {
 // endings are the ends of the longer names that senders' templates make of the usual ones, ranked behind those:
 // ticket_subject, monitor_friendly_name, results_link.
 var endings = map[string]map[string]int{
-	"title": {"title": 30, "subject": 30, "summary": 31, "friendlyname": 32, "details": 33},
-	"href":  {"htmlurl": 30, "weburl": 30, "url": 32, "link": 32},
+	"title":           {"title": 30, "subject": 30, "summary": 31, "friendlyname": 32, "details": 33},
+	"longdescription": {"description": 30, "body": 31},
+	"href":            {"htmlurl": 30, "weburl": 30, "url": 32, "link": 32},
 }
 
-// endsLike ranks a key by its end, for titles and addresses only: the end of other names misleads (user_name).
+// endsLike ranks a key by its end, for titles, texts and addresses only: the end of other names misleads (user_name).
 func endsLike(key string, names map[string]int) (rank int, ok bool) {
 	for of, ends := range endings {
 		if _, ok := names[of]; !ok {
@@ -282,11 +284,12 @@ func (s *search) event(h http.Header) string {
 func (s *search) body(used, heading string) string {
 	text := s.best(bodyNames, func(p place) string {
 		v, _ := p.v.(string)
-		if v = strings.TrimSpace(v); p.aside || v == heading || webAddress(v) != "" || isID(v) ||
-			v == used && title(v) == title(firstLine(used)) || !strings.ContainsAny(v, " \n") {
+		text := strings.TrimSpace(untagged(v))
+		if p.aside || title(text) == heading || webAddress(text) != "" || isID(text) || !strings.ContainsAny(text, " \n") ||
+			strings.TrimSpace(v) == used && text == firstLine(text) && len(text) < titleMax {
 			return ""
 		}
-		return v
+		return text
 	})
-	return excerpt(untagged(text))
+	return excerpt(text)
 }

@@ -14,7 +14,7 @@ var (
 	slackStrike = regexp.MustCompile(`(^|[^~\w\\])~([^~\s](?:[^~\n]*[^~\s])?)~($|[^~\w])`)
 	slackEmoji  = regexp.MustCompile(`:[a-z0-9_+-]{1,40}:`)
 	slackCode   = regexp.MustCompile("(?s)```.*?```|`[^`\n]+`")
-	slackQuote  = regexp.MustCompile(`(?m)^&gt;`)
+	slackQuote  = regexp.MustCompile(`(?m)^&gt; ?`)
 	slackBullet = regexp.MustCompile(`(?m)^[ \t]*[•◦▪] *`)
 	lineBreak   = regexp.MustCompile(`([^\s>])\n([^\s\->*#])`)
 )

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -32,11 +33,26 @@ func Slack(h http.Header, body []byte) (Reading, error) {
 		it.Thread = thread("chat", ts)
 	}
 	if it.Title == "" {
-		return Reading{Ignored: "the message is empty"}, nil
+		return slackWithoutText(h, n), nil
 	}
 	it.Body = excerpt(m.body(it.Title))
 	it.OccurredAt = n.when("attachments.0.ts")
 	return Reading{Items: []digest.Item{it}, Hint: true}, nil
+}
+
+// slackWithoutText is for objects in which none of the form's texts is: one that says something by other names is read as
+// any sender's, one that says nothing is an empty message.
+func slackWithoutText(h http.Header, n node) Reading {
+	for _, k := range n.keys() {
+		switch k {
+		case "text", "blocks", "attachments", "channel", "username", "icon_emoji", "icon_url", "mrkdwn", "link_names", "parse",
+			"unfurl_links", "unfurl_media", "thread_ts", "props", "type", "priority":
+		default:
+			it, sure := genericItem(h, n)
+			return Reading{Items: []digest.Item{it}, Hint: !sure}
+		}
+	}
+	return Reading{Ignored: "the message is empty"}
 }
 
 func slackMessage(h http.Header, body []byte) (node, error) {
@@ -50,8 +66,11 @@ func slackMessage(h http.Header, body []byte) (node, error) {
 	if f := formNode(formFields(h, body)); f.str("text") != "" || f.has("attachments") || f.has("blocks") {
 		return f, nil
 	}
+	if text, ok := plain(body); ok && !startsJSON(body) && !strings.HasPrefix(text, "payload=") && text != "" {
+		return node{map[string]any{"text": text}}, nil
+	}
 	if err == nil {
-		err = fmt.Errorf("%w: neither an object nor a form", ErrUnreadable)
+		err = fmt.Errorf("%w: neither an object nor a form nor text", ErrUnreadable)
 	}
 	return n, err
 }
@@ -59,7 +78,7 @@ func slackMessage(h http.Header, body []byte) (node, error) {
 // looksLikeSlack tells a message in Slack's form from other bodies.
 func looksLikeSlack(h http.Header, body []byte) bool {
 	n, err := slackMessage(h, body)
-	if err != nil || n.has("title") || n.has("project") {
+	if _, text := plain(body); err != nil || text && !startsJSON(body) && !bytes.Contains(body, []byte("=")) || n.has("title") || n.has("project") {
 		return false
 	}
 	for _, p := range []string{"attachments.0", "blocks.0.type", "icon_emoji", "icon_url"} {

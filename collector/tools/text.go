@@ -38,12 +38,14 @@ func firstLine(s string) string {
 	return ""
 }
 
+var emptyLines = regexp.MustCompile(`\n[ \t]*(?:\n[ \t]*)+\n`)
+
 var htmlComment = regexp.MustCompile(`(?s)<!--.*?(-->|$)`)
 
 // excerpt is the beginning of a Markdown text, without the hidden comments that templates leave, cut between words.
 func excerpt(s string) string {
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n")
-	s = strings.TrimSpace(htmlComment.ReplaceAllString(s, ""))
+	s = strings.TrimSpace(emptyLines.ReplaceAllString(htmlComment.ReplaceAllString(s, ""), "\n\n"))
 	if utf8.RuneCountInString(s) <= bodyMax {
 		return s
 	}

@@ -68,7 +68,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 		h.fault(w, src.Name, problem{Status: http.StatusTooManyRequests, Detail: "This source posts faster than it may.", retry: 1})
 		return
 	}
-	d, tool, err := h.read(r, src, wire, limit, m)
+	d, err := h.read(r, src, wire, limit, m)
 	if err != nil {
 		h.fault(w, src.Name, bodyFault(err, limit))
 		return
@@ -79,8 +79,8 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 	if res, ok := h.store(w, r, src, d); ok {
 		status, a := answerOf(res)
 		h.counter.WithLabelValues(src.Name, a.Status).Inc()
-		if tool.Reply != "" {
-			sendText(w, http.StatusOK, "text/plain", tool.Reply)
+		if reply := h.types[src.Type].Reply; reply != "" {
+			sendText(w, http.StatusOK, "text/plain", reply)
 			return
 		}
 		send(w, status, "application/json", a)
@@ -94,13 +94,13 @@ func (h *Handler) unauthorized(w http.ResponseWriter, r *http.Request, src *sour
 }
 
 // read makes the delivery of a body. It fails only where nothing can be kept: too large once unpacked, no memory.
-func (h *Handler) read(r *http.Request, src *source, wire []byte, limit int64, m *meter) (digest.Delivery, tools.Tool, error) {
+func (h *Handler) read(r *http.Request, src *source, wire []byte, limit int64, m *meter) (digest.Delivery, error) {
 	rec := digest.Receipt{Source: src.Name, State: digest.Accepted, Sum: sha256.Sum256(wire), ReceivedAt: h.opt.Now()}
 	tool := h.types[src.Type]
 	body, err := h.decode(r.Header.Get("Content-Encoding"), wire, limit, m)
 	var reading tools.Reading
 	if errors.Is(err, errTooLarge) || errors.Is(err, errBusy) {
-		return digest.Delivery{}, tool, err
+		return digest.Delivery{}, err
 	}
 	if tool.Read == nil { // auto
 		tool = h.types[tools.Detect(r.Header, body)]
@@ -131,7 +131,7 @@ func (h *Handler) read(r *http.Request, src *source, wire []byte, limit int64, m
 	if rec.State == digest.Accepted {
 		d.Items = h.itemsOf(src, tool.Name, reading)
 	}
-	return d, tool, nil
+	return d, nil
 }
 
 // itemsOf gives the items of a reading what the door knows of them.
