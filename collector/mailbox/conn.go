@@ -25,14 +25,17 @@ const (
 	quietTime   = idleTime + time.Minute
 	slowest     = 8 << 10  // bytes a second below which a mail's transfer is given up
 	answerBytes = 64 << 10 // bytes of answers, beside mails, between two steps of ours
+	deepest     = 500      // "(" in a row outside mails; the library's time grows with the square of it
 )
 
 // A guard is a connection that ends itself when the server says nothing for too long or sends more than was asked for.
 type guard struct {
 	net.Conn
-	budget atomic.Int64
-	quiet  *time.Timer
-	cause  atomic.Pointer[string]
+	budget  atomic.Int64
+	literal atomic.Int64 // bytes of a mail still to come; they may be anything
+	depth   int          // "(" in a row so far
+	quiet   *time.Timer
+	cause   atomic.Pointer[string]
 }
 
 func newGuard(c net.Conn) *guard {
@@ -43,10 +46,16 @@ func newGuard(c net.Conn) *guard {
 }
 
 // refill sets the bytes the server may send before the next step.
-func (g *guard) refill() { g.budget.Store(answerBytes) }
+func (g *guard) refill() {
+	g.literal.Store(0)
+	g.budget.Store(answerBytes)
+}
 
-// allow lets the server send n bytes more.
-func (g *guard) allow(n int64) { g.budget.Add(n) }
+// allow lets the server send n bytes of a mail more.
+func (g *guard) allow(n int64) {
+	g.literal.Store(n)
+	g.budget.Add(n)
+}
 
 // cut closes the connection and says why.
 func (g *guard) cut(why string) {
@@ -62,8 +71,25 @@ func (g *guard) Read(b []byte) (int, error) {
 			g.cut("the server sent more than it was asked for")
 			return 0, errors.New("more bytes than were asked for")
 		}
+		if g.tooDeep(b[:n]) {
+			g.cut("the server's answer is nested too deeply")
+			return 0, errors.New("nested too deeply")
+		}
 	}
 	return n, err
+}
+
+func (g *guard) tooDeep(b []byte) bool {
+	skip := min(g.literal.Load(), int64(len(b)))
+	g.literal.Add(-skip)
+	for _, c := range b[skip:] {
+		if c != '(' {
+			g.depth = 0
+		} else if g.depth++; g.depth > deepest {
+			return true
+		}
+	}
+	return false
 }
 
 func (g *guard) Close() error {

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -147,12 +148,17 @@ type lab struct {
 	mem    *imapmemserver.Server
 	user   *imapmemserver.User
 	port   int
+	ln     net.Listener
 	server *imapserver.Server
+	tls    *tls.Config
+	mode   string
 	caps   imap.CapSet
 }
 
-func newLab(t *testing.T) *lab {
-	l := &lab{t: t, mem: imapmemserver.New(), user: imapmemserver.NewUser("updates", "secret"),
+func newLab(t *testing.T) *lab { return newTLSLab(t, TLSNone, tls.Certificate{}) }
+
+func newTLSLab(t *testing.T, mode string, cert tls.Certificate) *lab {
+	l := &lab{t: t, mode: mode, tls: &tls.Config{Certificates: []tls.Certificate{cert}}, mem: imapmemserver.New(), user: imapmemserver.NewUser("updates", "secret"),
 		caps: imap.CapSet{imap.CapIMAP4rev1: {}, imap.CapIdle: {}}}
 	l.mem.AddUser(l.user)
 	if err := l.user.Create("INBOX", nil); err != nil {
@@ -171,17 +177,24 @@ func (l *lab) start() {
 		ln, err = net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: l.port})
 		return err == nil
 	})
-	l.port = ln.Addr().(*net.TCPAddr).Port
+	l.ln, l.port = ln, ln.Addr().(*net.TCPAddr).Port
 	l.server = imapserver.New(&imapserver.Options{
 		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
 			return l.mem.NewSession(), nil, nil
 		},
-		Caps: l.caps, InsecureAuth: true, Logger: slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo),
+		Caps: l.caps, InsecureAuth: l.mode == TLSNone, Logger: slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo),
+		TLSConfig: map[bool]*tls.Config{true: l.tls}[l.mode == TLSStart],
 	})
+	if l.mode == TLSImplicit {
+		ln = tls.NewListener(ln, l.tls)
+	}
 	go l.server.Serve(ln)
 }
 
-func (l *lab) halt() { l.server.Close() }
+func (l *lab) halt() {
+	l.ln.Close() // the server may not have got round to it yet
+	l.server.Close()
+}
 
 // put delivers a mail; zero time is now.
 func (l *lab) put(raw string, at time.Time) {
@@ -204,7 +217,7 @@ func mailOf(subject string) string {
 
 func (l *lab) options(in Intake) Options {
 	return Options{Name: "updates", Address: "updates@example.com", Host: "127.0.0.1", Port: l.port, TLS: TLSNone,
-		Username: "updates", Password: func() (string, error) { return "secret", nil }, Poll: time.Minute,
+		Username: "updates", Password: func() (string, error) { return "secret", nil }, Poll: 200 * time.Millisecond,
 		Intake: in, Now: time.Now}
 }
 

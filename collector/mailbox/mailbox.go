@@ -104,6 +104,8 @@ type Mailbox struct {
 	// How a mail is read, and for how long at most.
 	read     func([]byte, reader.Options) reader.Reading
 	readTime time.Duration
+
+	again time.Duration // when to look again after mail came in
 }
 
 // New makes a Mailbox; it connects in Run. An error is a fault of the options.
@@ -130,7 +132,7 @@ func New(o Options) (*Mailbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inbox %s: %w", o.Name, err)
 	}
-	m := &Mailbox{o: o, read: reader.Read, readTime: 30 * time.Second}
+	m := &Mailbox{o: o, read: reader.Read, readTime: 30 * time.Second, again: 2 * time.Second}
 	m.local, m.host, _ = strings.Cut(address, "@")
 	if len(m.o.Accept) == 0 {
 		m.o.Accept = []string{"*@" + m.host}

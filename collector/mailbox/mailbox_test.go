@@ -64,11 +64,13 @@ func TestIdlePush(t *testing.T) {
 	l, in := newLab(t), newIntake()
 	o := l.options(in)
 	o.Poll = time.Hour // only a push can bring it
-	m, _ := run(t, o)
+	m, _ := run(t, o, func(m *Mailbox) { m.again = time.Hour })
 	eventually(t, "connected", func() bool { return m.Status().Connected })
+	time.Sleep(50 * time.Millisecond) // the server in memory tells nothing of what comes just before IDLE
 	for _, s := range []string{"one", "two", "three"} {
 		l.put(mailOf(s), time.Time{})
 		eventually(t, s, func() bool { return slices.Contains(in.titles(), s) })
+		time.Sleep(50 * time.Millisecond)
 	}
 	if s := m.Status(); s.LastMail.IsZero() || s.LastContact.IsZero() || s.Err != "" {
 		t.Errorf("status %+v", s)

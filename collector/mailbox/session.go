@@ -104,12 +104,18 @@ func (s *session) watch(ctx context.Context, healthy func()) error {
 		return err
 	}
 	for {
+		before := s.mark
 		if err := s.sync(ctx); err != nil {
 			return err
 		}
 		s.m.up()
 		healthy()
-		if err := s.wait(ctx); err != nil {
+		// Some servers do not tell in IDLE of what came just before it. Where one mail came others often follow.
+		look := min(s.m.o.Poll, idleTime)
+		if s.mark != before {
+			look = min(look, s.m.again)
+		}
+		if err := s.wait(ctx, look); err != nil {
 			return err
 		}
 		if err := s.within(commandTime, func() error { return s.client.Noop().Wait() }); err != nil {
@@ -322,8 +328,8 @@ func (s *session) fetch(batch []entry) (map[uint32][]byte, error) {
 					uid = uint32(item.UID)
 				case imapclient.FetchItemDataBodySection:
 					var err error
-					if raw, err = s.literal(item.Literal); err != nil && failed == nil {
-						failed = err
+					if raw, err = s.literal(item.Literal); err != nil {
+						return err // and not another Next: it would read on where the library's own goroutine reads now
 					}
 				}
 			}
@@ -353,7 +359,8 @@ func (s *session) literal(lit imap.LiteralReader) ([]byte, error) {
 	}
 	if lit.Size() > MaxMail+1 {
 		s.guard.cut("the server sent more of a mail than it was asked for")
-		return nil, errors.New("more than was asked for")
+		_, err := io.Copy(io.Discard, lit) // until the library has seen that the connection is closed
+		return nil, errors.Join(errors.New("more than was asked for"), err)
 	}
 	s.guard.allow(lit.Size())
 	raw := make([]byte, 0, lit.Size())
@@ -365,6 +372,7 @@ func (s *session) literal(lit imap.LiteralReader) ([]byte, error) {
 			return raw, nil
 		}
 		if err != nil {
+			s.guard.cut("the connection broke within a mail: " + err.Error())
 			return nil, err
 		}
 	}
@@ -391,9 +399,9 @@ func (s *session) passOver(ctx context.Context, e entry) error {
 	return nil
 }
 
-// wait waits for new mail: by IDLE (RFC 2177) where the server has it, and in any case until it is time to look.
-func (s *session) wait(ctx context.Context) error {
-	look := time.NewTimer(min(s.m.o.Poll, idleTime))
+// wait waits for new mail: by IDLE (RFC 2177) where the server has it, and in any case for d at most.
+func (s *session) wait(ctx context.Context, d time.Duration) error {
+	look := time.NewTimer(d)
 	defer look.Stop()
 	var idle *imapclient.IdleCommand
 	if s.idle {
