@@ -66,7 +66,7 @@ func TestGroupOrder(t *testing.T) {
 	for _, l := range g.Sections[0].Lines {
 		got = append(got, fmt.Sprint(l.Title, " ", l.Alerted))
 	}
-	if s := strings.Join(got, "; "); s != "Disk full false; Disk full elsewhere true; Settled? false; low false" {
+	if s := strings.Join(got, "; "); s != "Disk full false; Settled? false; Disk full elsewhere true; low false" {
 		t.Errorf("order: %s", s)
 	}
 }
