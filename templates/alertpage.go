@@ -151,6 +151,9 @@ func (b *alertBuilder) alert(a *digest.AlertView) alert {
 		out.Items = append(out.Items, b.item(&items[i], lead))
 		b.left--
 	}
+	if n := len(out.Items); n > 0 && !slices.ContainsFunc(out.Items, func(it alertItem) bool { return it.URL == out.URL }) {
+		out.Items[n-1].URL, out.Items[n-1].Host = out.URL, hostOf(out.URL) // the item that had it did not fit
+	}
 	if b.storm { // thirty times three lines would bury what differs
 		out.Status = joined(dot, out.Status, out.Why, out.Earlier)
 		out.Why, out.Earlier = "", ""
@@ -202,9 +205,7 @@ func (b *alertBuilder) item(it, lead *digest.Item) alertItem {
 	if it == lead || it.URL != lead.URL || lead.Private {
 		out.URL = safeURL(it.URL)
 	}
-	if u, err := url.Parse(out.URL); err == nil {
-		out.Host = u.Hostname()
-	}
+	out.Host = hostOf(out.URL)
 	if it != lead && (lead.Private || it.Title != lead.Title) {
 		out.Title = titleOf(it.Title)
 	}
@@ -228,4 +229,13 @@ func (b *alertBuilder) item(it, lead *digest.Item) alertItem {
 		out.Note = "The rest is too long for a mail."
 	}
 	return out
+}
+
+// hostOf tells where a link leads.
+func hostOf(link string) string {
+	u, err := url.Parse(link)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -141,7 +142,7 @@ func (b *digestBuilder) rest(g *digest.Grouping) {
 }
 
 func (b *digestBuilder) section(s *digest.Section) {
-	g := group{Title: projectName(s.Title, s.Project)}
+	g := group{Title: cmp.Or(projectName(s.Title, s.Project), digest.Unsorted)}
 	if s.Items > 0 {
 		g.Note = plural(s.Items, "update", "updates")
 	}

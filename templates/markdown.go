@@ -20,8 +20,7 @@ import (
 	"quietpost/digest"
 )
 
-// How much Markdown is read. goldmark is quadratic on some inputs, so that its input must be bounded: 32 KiB of the
-// worst take a quarter of a second.
+// How much Markdown is read. goldmark is quadratic on some inputs, so that its input must be bounded; see also tangled.
 const (
 	excerptInput = 1 << 10  // bytes of a body that an excerpt is made of
 	excerptChars = 280      // characters an excerpt shows at most, the ellipsis not counted
@@ -110,25 +109,58 @@ func textOfHTML(raw []byte) string {
 	}
 }
 
-// tree is the safe tree of a source. What cannot be read as Markdown (nested beyond x/net/html's 512 levels) is taken
-// as plain paragraphs.
+// tree is the safe tree of a source. What is no honest Markdown, or nested beyond x/net/html's 512 levels, is taken as it
+// stands: nothing of it is lost but its looks.
 func (m *markdown) tree(source string) *html.Node {
-	root := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div}
-	var out bytes.Buffer
-	nodes, err := []*html.Node(nil), m.parser.Convert([]byte(source), &out)
-	if err == nil {
-		nodes, err = html.ParseFragment(m.policy.SanitizeReader(&out), root)
+	root := element(atom.Div)
+	if tangled(source) {
+		return asIs(root, source)
 	}
+	var out bytes.Buffer
+	if err := m.parser.Convert([]byte(source), &out); err != nil {
+		return asIs(root, source)
+	}
+	nodes, err := html.ParseFragment(m.policy.SanitizeReader(&out), element(atom.Div))
 	if err != nil {
-		for para := range strings.SplitSeq(source, "\n\n") {
-			p := element(atom.P)
-			p.AppendChild(&html.Node{Type: html.TextNode, Data: para})
-			root.AppendChild(p)
-		}
-		return root
+		return asIs(root, source)
 	}
 	for _, n := range nodes {
 		root.AppendChild(n)
+	}
+	return root
+}
+
+// Far more than an honest body of 32 KiB has, and little enough to be parsed in some hundredths of a second.
+const (
+	maxMarks = 4000
+	maxCells = 20000
+)
+
+// tangled tells a source made to keep goldmark busy: quadratic in its marks, and filling a table's short rows with as
+// many cells as the longest has (3 bytes a row, hundreds of cells).
+func tangled(source string) bool {
+	marks, rows, widest := 0, 0, 0
+	for line := range strings.SplitSeq(source, "\n") {
+		for _, mark := range []string{"*", "_", "[", ">", "~"} {
+			marks += strings.Count(line, mark)
+		}
+		rows++
+		widest = max(widest, strings.Count(line, "|"))
+	}
+	return marks > maxMarks || rows*widest > maxCells
+}
+
+// asIs puts a source's paragraphs and lines into root as they are.
+func asIs(root *html.Node, source string) *html.Node {
+	for para := range strings.SplitSeq(source, "\n\n") {
+		p := element(atom.P)
+		for line := range strings.SplitSeq(para, "\n") {
+			if p.FirstChild != nil {
+				p.AppendChild(element(atom.Br))
+			}
+			p.AppendChild(&html.Node{Type: html.TextNode, Data: line})
+		}
+		root.AppendChild(p)
 	}
 	return root
 }
