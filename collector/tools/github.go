@@ -112,7 +112,7 @@ func githubReader(event string) func(*githubEvent) digest.Reason {
 	case "ping":
 		return func(*githubEvent) digest.Reason { return "ping: GitHub tried whether the hook works" }
 	case "push":
-		return told((*githubEvent).push)
+		return (*githubEvent).push
 	case "pull_request", "pull_request_target":
 		return told((*githubEvent).pullRequest)
 	case "pull_request_review":

@@ -47,14 +47,17 @@ type Tool struct {
 func Types() map[string]Tool {
 	return map[string]Tool{
 		"generic": {Name: "generic", Read: Generic},
-		"slack":   {Name: "slack", Read: Slack, Reply: "ok"},
 		"github":  {Name: "github", Read: GitHub, Limit: 25 << 20}, // GitHub's own cap of a payload
+		"gitlab":  {Name: "gitlab", Read: GitLab},
+		"slack":   {Name: "slack", Read: Slack, Reply: "ok"},
 	}
 }
 
 // Detect tells by header and body which tool a delivery to a source of type auto comes from; generic if no other.
 func Detect(h http.Header, body []byte) string {
 	switch {
+	case h.Get("X-Gitlab-Event") != "":
+		return "gitlab"
 	case h.Get("X-GitHub-Event") != "":
 		return "github"
 	case looksLikeSlack(h, body):
