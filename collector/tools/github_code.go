@@ -60,8 +60,8 @@ func commitList(commits []node, total int) string {
 		fmt.Fprintf(&b, "- … and %s before\n", count(more, "commit"))
 	}
 	for _, c := range commits {
-		sha := code(short(c.str("id", "sha")))
-		if u := c.link("url"); u != "" && sha != "" {
+		sha := code(short(c.str("id", "sha", "hash")))
+		if u := c.link("url", "links.html.href"); u != "" && sha != "" {
 			sha = "[" + sha + "](" + mdLink(u) + ")"
 		}
 		fmt.Fprintf(&b, "- %s %s", sha, escape(digest.OneLine(firstLine(c.str("message")), 120)))

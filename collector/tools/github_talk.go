@@ -106,10 +106,26 @@ func (g *githubEvent) marked(no, what string) string {
 		return with("taken off milestone", g.str("milestone.title"))
 	case "review_request_removed":
 		return with("no longer needs the review of", g.str("requested_reviewer.login", "requested_team.name"))
+	case "label_updated", "label_cleared": // Gitea's: it gives the labels there are now
+		if names := g.labelNames(); len(names) > 0 {
+			return with("now labelled", list(names))
+		}
+		return no + " has no labels now"
 	case "transferred":
 		return with("moved to", g.str("changes.new_repository.full_name"))
 	}
 	return what
+}
+
+func (g *githubEvent) labelNames() (names []string) {
+	for _, thing := range []string{"pull_request", "issue"} {
+		for _, l := range g.at(thing).list("labels") {
+			if name := digest.OneLine(l.str("name"), 60); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 func orSomebody(name string) string {

@@ -46,7 +46,9 @@ type Tool struct {
 // Types are the types a source may have, by name.
 func Types() map[string]Tool {
 	return map[string]Tool{
+		"forgejo": {Name: "forgejo", Read: Gitea},
 		"generic": {Name: "generic", Read: Generic},
+		"gitea":   {Name: "gitea", Read: Gitea},
 		"github":  {Name: "github", Read: GitHub, Limit: 25 << 20}, // GitHub's own cap of a payload
 		"gitlab":  {Name: "gitlab", Read: GitLab},
 		"slack":   {Name: "slack", Read: Slack, Reply: "ok"},
@@ -58,6 +60,10 @@ func Detect(h http.Header, body []byte) string {
 	switch {
 	case h.Get("X-Gitlab-Event") != "":
 		return "gitlab"
+	case h.Get("X-Forgejo-Event") != "": // Forgejo sends Gitea's and GitHub's headers too
+		return "forgejo"
+	case h.Get("X-Gitea-Event") != "" || h.Get("X-Gogs-Event") != "":
+		return "gitea"
 	case h.Get("X-GitHub-Event") != "":
 		return "github"
 	case looksLikeSlack(h, body):
