@@ -105,7 +105,7 @@ func runFacts(run node) string {
 	if s == "" {
 		return ""
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return capital(s)
 }
 
 // workflowJob folds into the thread of its run; only a failure says something of its own, and none ends the run.

@@ -290,7 +290,7 @@ func (g *gitlabEvent) vulnerability() {
 	it, a := g.item, g.attrs
 	it.Level = strings.ToLower(a.str("severity"))
 	what := strings.TrimSpace(words(it.Level) + " vulnerability")
-	what = strings.ToUpper(what[:1]) + what[1:]
+	what = capital(what)
 	it.State = "open"
 	switch state := strings.ToLower(a.str("state")); state {
 	case "resolved", "dismissed":

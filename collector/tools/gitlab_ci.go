@@ -110,7 +110,7 @@ func (g *gitlabEvent) pipelineFacts() string {
 	if s == "" {
 		return ""
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return capital(s)
 }
 
 // job folds into the thread of its branch's pipeline; only a failure says something of its own, and none ends it.

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"quietpost/digest"
 )
@@ -29,7 +31,7 @@ func (p *pushed) fill(it *digest.Item, usual string) {
 	on := p.name
 	it.Thread = thread(p.what, p.name)
 	if on == "" {
-		on = "an unnamed " + p.what
+		on = "a " + p.what
 	}
 	n := count(p.total, "commit")
 	switch {
@@ -49,6 +51,9 @@ func (p *pushed) fill(it *digest.Item, usual string) {
 		it.Title = title(n+" pushed", p.newest)
 	default:
 		it.Title = title(n+" to "+on, p.newest)
+	}
+	if p.name == "" {
+		it.Title = capital(it.Title)
 	}
 	if p.what == "branch" && usual != "" && p.name != usual {
 		it.Priority = "low"
@@ -77,4 +82,13 @@ func day(s string) string {
 		return ""
 	}
 	return t.Format(time.DateOnly)
+}
+
+// capital is s with its first letter made a capital.
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[n:]
 }

@@ -46,18 +46,21 @@ type Tool struct {
 // Types are the types a source may have, by name.
 func Types() map[string]Tool {
 	return map[string]Tool{
-		"forgejo": {Name: "forgejo", Read: Gitea},
-		"generic": {Name: "generic", Read: Generic},
-		"gitea":   {Name: "gitea", Read: Gitea},
-		"github":  {Name: "github", Read: GitHub, Limit: 25 << 20}, // GitHub's own cap of a payload
-		"gitlab":  {Name: "gitlab", Read: GitLab},
-		"slack":   {Name: "slack", Read: Slack, Reply: "ok"},
+		"bitbucket": {Name: "bitbucket", Read: Bitbucket},
+		"forgejo":   {Name: "forgejo", Read: Gitea},
+		"generic":   {Name: "generic", Read: Generic},
+		"gitea":     {Name: "gitea", Read: Gitea},
+		"github":    {Name: "github", Read: GitHub, Limit: 25 << 20}, // GitHub's own cap of a payload
+		"gitlab":    {Name: "gitlab", Read: GitLab},
+		"slack":     {Name: "slack", Read: Slack, Reply: "ok"},
 	}
 }
 
 // Detect tells by header and body which tool a delivery to a source of type auto comes from; generic if no other.
 func Detect(h http.Header, body []byte) string {
 	switch {
+	case h.Get("X-Event-Key") != "":
+		return "bitbucket"
 	case h.Get("X-Gitlab-Event") != "":
 		return "gitlab"
 	case h.Get("X-Forgejo-Event") != "": // Forgejo sends Gitea's and GitHub's headers too
