@@ -380,7 +380,7 @@ func (b *bitbucketEvent) service() {
 			o["id"], o["author"] = c.str("raw_node", "node"), map[string]any{"name": c.str("author")}
 		}
 	}
-	p := pushed{what: "branch", commits: commits, total: len(commits), forced: b.truth("force")}
+	p := pushed{what: "branch", commits: commits, total: len(commits), forced: len(commits) == 0}
 	if n := len(commits); n > 0 {
 		p.name, p.newest = commits[n-1].str("branch"), firstLine(commits[n-1].str("message"))
 		it.OccurredAt = commits[n-1].when("utctimestamp")

@@ -6,6 +6,7 @@
 package tools
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 
@@ -52,6 +53,8 @@ func Types() map[string]Tool {
 		"gitea":     {Name: "gitea", Read: Gitea},
 		"github":    {Name: "github", Read: GitHub, Limit: 25 << 20}, // GitHub's own cap of a payload
 		"gitlab":    {Name: "gitlab", Read: GitLab},
+		"jira":      {Name: "jira", Read: Jira},
+		"linear":    {Name: "linear", Read: Linear},
 		"slack":     {Name: "slack", Read: Slack, Reply: "ok"},
 	}
 }
@@ -63,6 +66,10 @@ func Detect(h http.Header, body []byte) string {
 		return "bitbucket"
 	case h.Get("X-Gitlab-Event") != "":
 		return "gitlab"
+	case h.Get("Linear-Event") != "" || h.Get("Linear-Delivery") != "":
+		return "linear"
+	case h.Get("X-Atlassian-Webhook-Identifier") != "" || bytes.Contains(body, []byte(`"webhookEvent"`)):
+		return "jira" // Server and Data Center name themselves in no header
 	case h.Get("X-Forgejo-Event") != "": // Forgejo sends Gitea's and GitHub's headers too
 		return "forgejo"
 	case h.Get("X-Gitea-Event") != "" || h.Get("X-Gogs-Event") != "":
