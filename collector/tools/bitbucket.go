@@ -134,7 +134,7 @@ func (b *bitbucketEvent) project() string {
 	return b.str("repository.name", "project.key", "new.key", "workspace.slug")
 }
 
-func (b *bitbucketEvent) low() { b.item.Priority = "low" }
+func (b *bitbucketEvent) low() { low(b.item) }
 
 // read fills the item, or says why there is nothing to tell; an event it does not know leaves the title empty.
 func (b *bitbucketEvent) read() digest.Reason {

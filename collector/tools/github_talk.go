@@ -30,6 +30,17 @@ func (g *githubEvent) pullRequest() {
 		it.State, what = "draft", no+" is a draft again"
 	case "synchronize", "synchronized":
 		what = "New commits on " + no
+	case "enqueued":
+		what = no + " put on the merge queue"
+	case "dequeued":
+		what = no + " taken off the merge queue"
+		if why := strings.ToLower(words(g.str("reason"))); why != "" && why != "merge" {
+			what += " (" + why + ")"
+		}
+	case "auto_merge_enabled":
+		what = no + " will merge when it may"
+	case "auto_merge_disabled":
+		what = no + " will no longer merge by itself"
 	case "review_requested":
 		it.State, what = "open", "Review of "+no+" asked of "+orSomebody(g.str("requested_reviewer.login", "requested_team.name"))
 	default:
@@ -37,7 +48,10 @@ func (g *githubEvent) pullRequest() {
 	}
 	it.Title = title(what, pr.str("title"))
 	it.OccurredAt = pr.when(map[string]string{"opened": "created_at", "closed": "closed_at"}[g.action], "updated_at", "created_at")
-	g.lowIf("synchronize synchronized converted_to_draft review_request_removed auto_merge_enabled auto_merge_disabled enqueued dequeued")
+	g.lowIf("synchronize synchronized converted_to_draft review_request_removed auto_merge_enabled auto_merge_disabled enqueued")
+	if g.action == "dequeued" && (g.str("reason") == "MERGE" || g.str("reason") == "merge") {
+		g.low()
+	}
 	if g.action == "" {
 		it.Title = title(no, pr.str("title"))
 	}

@@ -147,7 +147,7 @@ func (g *gitlabEvent) confidential(h http.Header) bool {
 		g.truth("note.internal") || g.truth("note.confidential") || g.truth("epic.confidential")
 }
 
-func (g *gitlabEvent) low() { g.item.Priority = "low" }
+func (g *gitlabEvent) low() { low(g.item) }
 
 // page is an address below the project's own, "" if that is not known.
 func (g *gitlabEvent) page(path string) string {

@@ -229,9 +229,6 @@ func (g *gitlabEvent) issue() {
 	if strings.EqualFold(kind, "epic") {
 		it.Thread = thread("epic", n)
 	}
-	if strings.EqualFold(kind, "incident") {
-		it.Kind = digest.KindIncident
-	}
 	if it.Level = strings.ToLower(a.str("severity")); it.Level == "unknown" {
 		it.Level = ""
 	}
@@ -247,6 +244,9 @@ func (g *gitlabEvent) issue() {
 		if g.at("changes").str("escalation_status.current") == "resolved" {
 			it.State = "resolved"
 		}
+	}
+	if strings.EqualFold(kind, "incident") && it.Priority != "low" {
+		it.Kind = digest.KindIncident
 	}
 	it.Title = title(what, a.str("title"))
 }

@@ -113,7 +113,7 @@ func (j *jiraEvent) read() digest.Reason {
 	return ""
 }
 
-func (j *jiraEvent) low() { j.item.Priority = "low" }
+func (j *jiraEvent) low() { low(j.item) }
 
 // project is the issue's project's key.
 func (j *jiraEvent) project() string {
@@ -152,9 +152,6 @@ func (j *jiraEvent) issue() digest.Reason {
 		labels = append(labels, l.str("", "name"))
 	}
 	it.Tags = lowerTags(labels)
-	if strings.Contains(strings.ToLower(f.str("issuetype.name")), "incident") {
-		it.Kind = digest.KindIncident
-	}
 	if base := jiraBase(j.str("issue.self")); base != "" && key != "" {
 		it.URL = webAddress(base + "/browse/" + key)
 	}
@@ -177,7 +174,12 @@ func (j *jiraEvent) issue() digest.Reason {
 		it.Title = title("Attachment "+strings.TrimPrefix(j.event, "attachment_")+" on "+key, j.str("attachment.filename"))
 		j.low()
 	default:
-		return j.updated(key, summary, kind)
+		if reason := j.updated(key, summary, kind); reason != "" {
+			return reason
+		}
+	}
+	if strings.Contains(strings.ToLower(f.str("issuetype.name")), "incident") && it.Kind == digest.KindStatus && it.Priority != "low" {
+		it.Kind = digest.KindIncident
 	}
 	return ""
 }

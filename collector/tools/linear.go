@@ -84,7 +84,7 @@ func identifierIn(u string) string {
 	return id
 }
 
-func (l *linearEvent) low() { l.item.Priority = "low" }
+func (l *linearEvent) low() { low(l.item) }
 
 // done is the action as a participle.
 func (l *linearEvent) done() string {
@@ -168,14 +168,13 @@ func (l *linearEvent) issue() digest.Reason {
 			facts = append(facts, "assigned to "+escape(a))
 		}
 		it.Body = paragraphs(capital(strings.Join(facts, ", ")), excerpt(d.str("description")))
-		it.Urgent = it.Level == "urgent"
+		if it.Level == "urgent" {
+			urgent(it, "its priority in Linear is Urgent")
+		}
 	case "remove":
 		it.State, it.Title = "deleted", title(no+" deleted", d.str("title"))
 	case "update":
 		return l.issueUpdate(no)
-	}
-	if it.Urgent {
-		it.Reasons = map[string]digest.Reason{"urgent": "its priority in Linear is Urgent"}
 	}
 	return ""
 }
@@ -236,9 +235,8 @@ func (l *linearEvent) issueUpdate(no string) digest.Reason {
 		if it.Level == "" {
 			what = no + " has no priority any more"
 		}
-		it.Urgent = it.Level == "urgent"
-		if it.Urgent {
-			it.Reasons = map[string]digest.Reason{"urgent": "its priority in Linear was made Urgent"}
+		if it.Level == "urgent" {
+			urgent(it, "its priority in Linear was made Urgent")
 		}
 	case has("dueDate") && it.Due != "":
 		what = no + " now due on " + it.Due

@@ -56,7 +56,7 @@ func (p *pushed) fill(it *digest.Item, usual string) {
 		it.Title = capital(it.Title)
 	}
 	if p.what == "branch" && usual != "" && p.name != usual {
-		it.Priority = "low"
+		low(it)
 	}
 	if it.State != "deleted" {
 		it.Body = commitList(p.commits, p.total)
