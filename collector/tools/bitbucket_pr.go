@@ -132,7 +132,8 @@ func (b *bitbucketEvent) serverPullRequest(what string) {
 			}
 		}
 		if len(added) > 0 {
-			it.Priority, it.State = "", "open"
+			notLow(it)
+			it.State = "open"
 			done = "Review of " + no + " asked of " + list(added)
 		}
 	}

@@ -24,7 +24,7 @@ func (g *githubEvent) alert() {
 		}
 	case "secret_scanning":
 		it.Level = "critical"
-		what, of = "Leaked secret found", a.str("secret_type_display_name", "secret_type")
+		what, of = "Leaked secret", a.str("secret_type_display_name", "secret_type")
 	}
 	switch it.Level {
 	case "low", "medium", "moderate", "high", "critical": // a rule's own error, warning and note read as something else
@@ -40,11 +40,13 @@ func (g *githubEvent) alert() {
 		urgent(it, "a secret that leaked can be used at once")
 	}
 	switch g.action {
-	case "created", "appeared_in_branch", "assigned", "unassigned", "validated", "":
-		if g.action != "created" && g.action != "" {
-			what += " " + strings.ToLower(words(g.action))
-			g.low()
+	case "created", "":
+		if tool == "secret_scanning" {
+			what += " found"
 		}
+	case "appeared_in_branch", "assigned", "unassigned", "validated":
+		what += " " + strings.ToLower(words(g.action))
+		g.low()
 	case "reopened", "reintroduced", "auto_reopened", "reopened_by_user", "publicly_leaked":
 		what += ", " + strings.ToLower(words(g.action))
 	case "fixed", "dismissed", "auto_dismissed", "resolved", "closed_by_user", "revoked":

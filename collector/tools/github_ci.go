@@ -120,7 +120,9 @@ func (g *githubEvent) workflowJob() digest.Reason {
 		workflow = name
 	}
 	g.result(workflow, "run", branch, o)
-	it.Title = title(strings.Replace(it.Title, workflow, workflow+" / "+name, 1))
+	if workflow != name {
+		it.Title = title(strings.Replace(it.Title, workflow, workflow+" / "+name, 1))
+	}
 	if it.State != "failed" {
 		it.State = ""
 	}

@@ -114,7 +114,7 @@ func TestGitHub(t *testing.T) {
 var unnamed = map[string]bool{"member": true, "organization": true, "gollum": true, "watch": true, "dependabot_alert": true,
 	"secret_scanning_alert": true, "code_scanning_alert": true, "page_build": true, "branch_protection_rule": true, "deploy_key": true,
 	"branch_protection_configuration": true, "security_and_analysis": true, "public": true, "membership": true, "org_block": true,
-	"installation_repositories": true, "meta": true, "sub_issues": true, "issue_dependencies": true, "deployment_review": true,
+	"meta": true, "sub_issues": true, "issue_dependencies": true, "deployment_review": true,
 	"deployment_protection_rule": true, "workflow_dispatch": true, "repository_dispatch": true, "repository_import": true,
 	"exemption_request_push_ruleset": true, "custom_property_values": true, "secret_scanning_scan": true}
 
