@@ -48,6 +48,7 @@ type cli struct {
 	Post        postCmd        `cmd:"" help:"Post one item to a running daemon; its body is read from standard input."`
 	Items       itemsCmd       `cmd:"" help:"What was collected."`
 	Projects    projectsCmd    `cmd:"" help:"The projects that items belong to."`
+	Trace       traceCmd       `cmd:"" help:"The way of one item: received, grouped, held, queued, accepted, per person."`
 	Outbox      outboxCmd      `cmd:"" help:"Mail on its way."`
 	Subscribers subscribersCmd `cmd:"" help:"Who gets mail."`
 	Backup      backupCmd      `cmd:"" help:"Write a consistent copy of the database while the daemon runs."`
@@ -56,7 +57,7 @@ type cli struct {
 }
 
 // later are commands of the plan that this version does not have.
-var later = map[string]bool{"init": true, "preview": true, "send": true, "trace": true, "audit": true, "explain": true, "sources": true,
+var later = map[string]bool{"init": true, "preview": true, "send": true, "audit": true, "explain": true, "sources": true,
 	"quarantine": true, "doctor": true}
 
 func main() {
