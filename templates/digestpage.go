@@ -29,6 +29,9 @@ func (t *Templates) digestPage(v *digest.View) *page {
 			p.Notes = append(p.Notes, "Due "+c.at(v.Edition.Slot)+", made "+c.at(c.now)+".")
 		}
 	}
+	if v.Missed != "" {
+		p.Notes = append(p.Notes, clean(v.Missed, 200))
+	}
 	b.lead(needsTitle, g.Needs, b.need)
 	b.lead("Decisions", g.Decisions, b.decision)
 	b.rest(g)
