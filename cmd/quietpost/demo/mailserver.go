@@ -11,6 +11,7 @@ import (
 	"log"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -268,7 +269,7 @@ func readMail(raw []byte) (m Mail, err error) {
 func (w *World) refresh(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, who := range readers {
+	for _, who := range slices.Backward(readers) { // of what arrives together, the first reader's is the newest
 		var last uint32
 		for i := range w.mails {
 			if w.mails[i].Reader == who.Key {
