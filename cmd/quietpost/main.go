@@ -50,12 +50,14 @@ type cli struct {
 	Projects    projectsCmd    `cmd:"" help:"The projects that items belong to."`
 	Outbox      outboxCmd      `cmd:"" help:"Mail on its way."`
 	Subscribers subscribersCmd `cmd:"" help:"Who gets mail."`
+	Backup      backupCmd      `cmd:"" help:"Write a consistent copy of the database while the daemon runs."`
+	Restore     restoreCmd     `cmd:"" help:"Put a copy in the place of the database; the daemon must be stopped."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 // later are commands of the plan that this version does not have.
 var later = map[string]bool{"init": true, "preview": true, "send": true, "trace": true, "audit": true, "explain": true, "sources": true,
-	"quarantine": true, "backup": true, "restore": true, "doctor": true}
+	"quarantine": true, "doctor": true}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
