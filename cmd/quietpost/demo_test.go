@@ -25,6 +25,7 @@ func TestDemoOnce(t *testing.T) {
 		t.Fatalf("exit status %d\n%s\n%s", code, errs.String(), out.String())
 	}
 	for _, want := range []string{"alert for Ana <ana@example.com>", "Subject: [urgent] Apollo: Checkout fails for one customer in five",
+		"Subject: [resolved] Apollo: Checkout works again: no errors for five minutes",
 		"digest for Ana <ana@example.com>", "digest for Ben <ben@example.com>", "Needs an answer"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in what it prints:\n%s", want, out.String())
