@@ -112,6 +112,10 @@ func (w *World) news(rw http.ResponseWriter, r *http.Request) {
 
 // mailHTML gives one mail's HTML for its sandboxed frame.
 func (w *World) mailHTML(rw http.ResponseWriter, r *http.Request) {
+	if err := w.refresh(r.Context()); err != nil {
+		http.Error(rw, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
 	w.mu.Lock()
 	i := slices.IndexFunc(w.mails, func(m Mail) bool {
 		return m.Reader == r.PathValue("reader") && strconv.FormatUint(uint64(m.UID), 10) == r.PathValue("uid")
