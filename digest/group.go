@@ -19,7 +19,7 @@ type Line struct {
 	Authors      []string // those who did something, the newest last, at most three
 	Tags         []string
 	Due          string
-	Excerpt      string // Markdown: the beginning of the newest body that there is
+	Excerpt      string // Markdown: the beginning of the newest body that there is; of a question, its own
 	Urgent       bool
 	Alerted      bool // a server has taken an alert of all its urgent items: shown small
 	Private      bool
@@ -164,7 +164,8 @@ func (l *Line) add(it *Item, alerted bool) {
 	if it.Due != "" {
 		l.Due = it.Due
 	}
-	if it.Body != "" {
+	asks := l.Kind == KindQuestion || l.Kind == KindRequest // who is to answer wants to read what is asked
+	if it.Body != "" && !(aside && asks && l.Excerpt != "") {
 		l.Excerpt = it.Body
 	}
 	l.Urgent = l.Urgent || it.Urgent

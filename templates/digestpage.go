@@ -221,7 +221,7 @@ const shownSteps = 6
 
 // history folds what happened: "opened → 12 comments → merged". It is empty where the line's state says as much.
 func (b *digestBuilder) history(l *digest.Line, timed bool) string {
-	if len(l.History) == 1 && l.History[0].Count <= 1 && (!timed || l.History[0].What == "") {
+	if len(l.History) == 1 && l.History[0].Count <= 1 && l.Count <= 1 && (!timed || l.History[0].What == "") {
 		return ""
 	}
 	var out []string
