@@ -179,3 +179,12 @@ func TestAQuestionKeepsItsOwnWords(t *testing.T) {
 		t.Errorf("%+v", g.Needs)
 	}
 }
+
+func TestProjectsWithUntoldUrgentNewsComeFirst(t *testing.T) {
+	items := []Item{item(1, "apollo", "", "Disk full", urgent), item(2, "beacon", "", "one"), item(3, "beacon", "", "two")}
+	for alerted, want := range map[bool]string{false: "apollo", true: "beacon"} {
+		if g := Group(items, map[int64]bool{1: alerted}, titles, 20); g.Sections[0].Project != want {
+			t.Errorf("alerted %v: first is %s, want %s", alerted, g.Sections[0].Project, want)
+		}
+	}
+}
