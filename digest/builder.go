@@ -39,6 +39,14 @@ type Tally struct {
 	Lost   int       // occasions that somebody else was first to, or had an edition
 	Faults []error   // what failed alone; it is tried again at the next tick
 	Wait   time.Time // when an alert that waits is due; zero for none
+
+	Editions []EditionNote // those that were committed, empty ones too
+}
+
+// An EditionNote is what the log says of an edition.
+type EditionNote struct {
+	Edition
+	To string // the reader's address; empty for an empty edition
 }
 
 const (
@@ -97,8 +105,10 @@ func (b *Builder) commit(ctx context.Context, c Commit, t *Tally) error {
 		t.Lost++
 	case err == nil && c.Message == nil:
 		t.Empty++
+		t.Editions = append(t.Editions, EditionNote{Edition: c.Edition})
 	case err == nil:
 		t.Sent++
+		t.Editions = append(t.Editions, EditionNote{c.Edition, c.Message.To})
 	}
 	return err
 }

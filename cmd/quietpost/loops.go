@@ -270,8 +270,12 @@ func (h *house) told(occasion string, t digest.Tally, err error) error {
 	h.metrics.editions.WithLabelValues(occasion, "sent").Add(float64(t.Sent))
 	h.metrics.editions.WithLabelValues(occasion, "empty").Add(float64(t.Empty))
 	h.metrics.faults.WithLabelValues(occasion).Add(float64(len(t.Faults)))
+	for i := range t.Editions { // the audit trail: with the numbers, each item can be followed from the journal alone
+		e := &t.Editions[i]
+		h.log.Info("edition", "occasion", e.Occasion, "edition", e.ID, "to", e.To, "subscription", e.Subscription, "window", e.Window(),
+			"items", e.Items, "shown", e.Shown, "empty", e.Empty, "late", e.Late, "message", e.MessageID)
+	}
 	if t.Sent > 0 {
-		h.log.Info("editions", "occasion", occasion, "mails", t.Sent)
 		kick(h.outbox)
 	}
 	return errors.Join(append(t.Faults, err)...)
