@@ -118,7 +118,7 @@ func (b *bitbucketEvent) actor() string {
 
 // project is the full name on Cloud, on Server the project's key and the repository's slug.
 func (b *bitbucketEvent) project() string {
-	if p := b.str("repository.full_name"); p != "" {
+	if p := b.str("repository.full_name", "repository.fullName"); p != "" {
 		return p
 	}
 	for _, at := range []string{"repository", "pullRequest.toRef.repository", "new"} {

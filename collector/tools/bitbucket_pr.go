@@ -52,7 +52,7 @@ func (b *bitbucketEvent) pullRequest(what string) {
 	pr, it := b.at("pullrequest"), b.item
 	no := numbered("PR", pr.str("id"))
 	it.Kind, it.Thread = digest.KindReview, thread("pr", pr.str("id"))
-	if u := pr.link("links.html.href"); u != "" {
+	if u := pr.link("links.html.href", "link"); u != "" { // link is the Post Webhooks plugin's of old Servers
 		it.URL = u
 	}
 	if rest, ok := strings.CutPrefix(what, "comment_"); ok {
@@ -64,7 +64,7 @@ func (b *bitbucketEvent) pullRequest(what string) {
 		b.low()
 	}
 	into := ""
-	if from, to := pr.str("source.branch.name"), pr.str("destination.branch.name"); from != "" && to != "" {
+	if from, to := pr.str("source.branch.name", "fromRef.branch.name"), pr.str("destination.branch.name", "toRef.branch.name"); from != "" && to != "" {
 		if fork := pr.str("source.repository.full_name"); fork != "" && fork != pr.str("destination.repository.full_name") {
 			from = fork + ":" + from
 		}
