@@ -3,6 +3,7 @@ package tools
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -192,9 +193,8 @@ func (b *bitbucketEvent) change(c node) {
 		p.before = "0"
 	}
 	commits := c.list("commits")
-	for i := len(commits) - 1; i >= 0; i-- {
-		p.commits = append(p.commits, commits[i])
-	}
+	slices.Reverse(commits)
+	p.commits = commits
 	p.total = len(commits)
 	p.newest = firstLine(now.str("target.message"))
 	if p.what == "tag" {
