@@ -82,7 +82,7 @@ func TestLeaving(t *testing.T) {
 	}
 	h.must(h.Submit("third", address, strings.NewReader("From: third@lab.test\r\nTo: "+address+
 		"\r\nSubject: unsubscribe\r\nMessage-ID: <leave@lab.test>\r\n\r\n")))
-	h.eventually("the third has left by mail", func() bool { return h.log.count("a reader left by mail") == 1 })
+	h.eventually("the third has left by mail", func() bool { return h.log.count(`msg="a reader left by mail"`) == 1 })
 
 	h.item(`{"project": "apollo", "title": "The third news"}`)
 	h.page("POST", button, "do=stay") // the page's way back

@@ -80,7 +80,7 @@ func TestSIGHUP(t *testing.T) {
 		if h.log.count(says) == 0 {
 			t.Errorf("the log does not say %q", says)
 		}
-		h.item(`{"project": "apollo", "title": "Still taken"}`)
+		h.item(fmt.Sprintf(`{"project": "apollo", "title": "Still taken after %s"}`, says))
 	}
 	h.reload(func(s string) string { good = s; return s })
 	try(func(s string) string { return s + "nonsense: 1\n" }, "nonsense")
