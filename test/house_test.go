@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -314,6 +315,7 @@ type item struct {
 	Project string
 	Title   string
 	Kind    string
+	Thread  string
 	Urgent  bool
 }
 
@@ -334,10 +336,9 @@ func (h *house) items() (all []item) {
 		err = json.NewDecoder(resp.Body).Decode(&page)
 		resp.Body.Close()
 		h.must(err)
-		for _, it := range page.Items {
-			all = append([]item{it}, all...)
-		}
+		all = append(all, page.Items...)
 		if page.Next == "" {
+			slices.Reverse(all)
 			return all
 		}
 		before = "&before=" + page.Items[len(page.Items)-1].ID
