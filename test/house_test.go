@@ -70,10 +70,12 @@ func (j *journal) String() string {
 
 func (j *journal) count(text string) int { return strings.Count(j.String(), text) }
 
-// A plan is what a test says of the configuration. BASE stands for the daemon's own address.
+// A plan is what a test says of the configuration.
 type plan struct {
-	base string // base_url; default the daemon's own address
-	more string // further sections
+	base    string // base_url; default the daemon's own address
+	accept  string // of the inbox; default its domain
+	sources string // further ones
+	more    string // further sections
 }
 
 const config = `
@@ -92,13 +94,14 @@ inboxes:
     imap: {host: localhost, port: %[6]d, tls: implicit, ca_file: %[5]s, username: inbox@lab.test, password_file: imap.password}
     since: 1d
     trust: inside
+    accept: %[7]s
 sources:
   - {name: github, type: github, secret_file: github.secret}
   - {name: chat, type: slack, secret_file: chat.secret, project: apollo}
   - {name: tool, type: generic, secret_file: tool.secret}
-projects:
+%[8]sprojects:
   - {name: apollo, title: Apollo, aliases: [acme/apollo]}
-%[7]s
+%[9]s
 `
 
 // newHouse starts mail servers and the daemon; all ends with the test.
@@ -111,13 +114,16 @@ func newHouse(t testing.TB, p plan) *house {
 	if p.base == "" {
 		p.base = h.url
 	}
+	if p.accept == "" {
+		p.accept = `["*@lab.test"]`
+	}
 	for name, text := range map[string]string{
 		"api.token": readToken, "github.secret": githubSecret, "chat.secret": chatSecret, "tool.secret": toolSecret,
 		"smtp.password": maillab.Password("digest"), "imap.password": maillab.Password("inbox"),
 	} {
 		h.write(name, text+"\n")
 	}
-	h.write("quietpost.yaml", fmt.Sprintf(config, p.base, h.dir, listen, h.Ports.Submission, h.CAFile, h.Ports.IMAPS, p.more))
+	h.write("quietpost.yaml", fmt.Sprintf(config, p.base, h.dir, listen, h.Ports.Submission, h.CAFile, h.Ports.IMAPS, p.accept, p.sources, p.more))
 	t.Cleanup(h.end)
 	h.start()
 	return h
