@@ -136,6 +136,17 @@ func Group(items []Item, alerted map[int64]bool, title func(string) string, top 
 	return g
 }
 
+// narrow leaves lines to the n weightiest projects only; of the others there are just the numbers.
+func (g *Grouping) narrow(n int) {
+	for i := n; i < len(g.Sections); i++ {
+		s := &g.Sections[i]
+		g.More += len(s.Lines)
+		g.Lines -= len(s.Lines)
+		g.Shown -= len(s.Lines)
+		s.More, s.Lines = s.More+len(s.Lines), nil
+	}
+}
+
 func (g *Grouping) capped(lines []Line, top int) ([]Line, int) {
 	if len(lines) <= top {
 		return lines, g.More
