@@ -1,0 +1,428 @@
+package tools
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"sort"
+	"strings"
+	"time"
+	"unicode"
+
+	"quietpost/digest"
+)
+
+// The groups of alerts that Alertmanager and Grafana post share one form. A group is sent when it begins, whenever its
+// alerts change, again every few hours while it lasts, and by each of several servers; it holds alerts that fire beside
+// those that are over. What a reader wants is a line for what fires and when it stopped: so the alerts of one name and
+// one project become one item, in the thread of their group.
+
+// readAlerts makes the items of a group. project gives an alert's from the group and the alert's labels; retitle may
+// give a title of the group's own, as templates make it, "" for none.
+func readAlerts(group node, project func(group, labels node) string, retitle func(group node) string) Reading {
+	r := Reading{Key: alertKey(group), Within: digest.BodyWindow}
+	sets, silent := alertSets(group, project)
+	if len(sets) == 0 {
+		r.Ignored = "the group holds no alerts"
+		if silent > 0 {
+			r.Ignored = "a heartbeat: it fires as long as all is well"
+		}
+		return r
+	}
+	for i, s := range sets {
+		if i == MaxItems-1 && len(sets) > MaxItems {
+			r.Items = append(r.Items, digest.Item{Project: s.project, Kind: digest.KindIncident,
+				Title: fmt.Sprintf("… and %d more groups of alerts in the same delivery", len(sets)-i)})
+			break
+		}
+		it := s.item()
+		if retitle != nil && len(sets) == 1 {
+			if t := retitle(group); t != "" {
+				it.Title = title(t)
+			}
+		}
+		r.Items = append(r.Items, it)
+	}
+	return r
+}
+
+// alertKey tells one state of a group from the next: the same alerts in the same states since the same times are the
+// same news, whichever server tells it.
+func alertKey(group node) string {
+	var all []string
+	for _, a := range group.list("alerts") {
+		all = append(all, a.labelKey()+" "+alertState(group, a)+" "+a.str("startsAt"))
+	}
+	sort.Strings(all)
+	sum := sha256.Sum256([]byte(groupKey(group) + "\x00" + group.str("receiver") + "\x00" + group.str("status", "state") + "\x00" +
+		strings.Join(all, "\x00")))
+	return "alerts:" + hex.EncodeToString(sum[:])
+}
+
+// labelKey names an alert: its fingerprint, else its labels.
+func (n node) labelKey() string {
+	if f := n.str("fingerprint"); f != "" {
+		return f
+	}
+	return pairs(n.at("labels"), nil, len(n.at("labels").object()))
+}
+
+// groupKey names the group, the same while it fires and when it is over.
+func groupKey(group node) string {
+	if k := group.str("groupKey"); k != "" {
+		return k
+	}
+	return group.str("receiver") + ":" + pairs(group.at("groupLabels"), nil, 100)
+}
+
+// pairs writes labels as text, in order of name, without those in not, at most max of them.
+func pairs(labels node, not map[string]bool, max int) string {
+	var out []string
+	for _, k := range labels.keys() {
+		if v := digest.OneLine(labels.label(k), 80); v != "" && !not[k] && len(out) < max {
+			out = append(out, k+"="+v)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// alertState is firing or resolved, by the alert's own word, else the group's.
+func alertState(group, a node) string {
+	s := strings.ToLower(a.str("status", "status.state", "state"))
+	if s == "" {
+		s = strings.ToLower(group.str("status", "state"))
+	}
+	switch s {
+	case "resolved", "ok", "normal", "inactive":
+		return "resolved"
+	}
+	return "firing"
+}
+
+// An alertSet is what one item tells of: alerts of one name and project in one group.
+type alertSet struct {
+	group            node
+	name, project    string
+	firing, resolved []node
+	common           map[string]string // labels that all of them share
+}
+
+// alertSets sorts a group's alerts, in their order; silent counts those whose severity is none, which only show that
+// alerting works.
+func alertSets(group node, project func(group, labels node) string) (sets []*alertSet, silent int) {
+	byKey := map[string]*alertSet{}
+	for _, a := range group.list("alerts") {
+		labels := a.at("labels")
+		name := alertName(group, a)
+		if strings.EqualFold(labels.label("severity"), "none") || name == "Watchdog" || name == "InfoInhibitor" {
+			silent++
+			continue
+		}
+		p := project(group, labels)
+		s := byKey[name+"\x00"+p]
+		if s == nil {
+			s = &alertSet{group: group, name: name, project: p}
+			byKey[name+"\x00"+p] = s
+			sets = append(sets, s)
+		}
+		s.add(a)
+	}
+	return sets, silent
+}
+
+// alertName is the rule's name. Grafana's own alerts about a source without data hold the rule's in a label.
+func alertName(group, a node) string {
+	labels := a.at("labels")
+	if n := labels.label("alertname"); n != "" && n != "DatasourceNoData" && n != "DatasourceError" {
+		return n
+	} else if r := labels.label("rulename"); r != "" {
+		return r
+	} else if n != "" {
+		return n
+	}
+	if n := group.at("commonLabels").label("alertname"); n != "" {
+		return n
+	}
+	return group.at("groupLabels").label("alertname", "rulename")
+}
+
+func (s *alertSet) add(a node) {
+	labels := a.at("labels")
+	if s.common == nil {
+		s.common = map[string]string{}
+		for _, k := range labels.keys() {
+			s.common[k] = labels.label(k)
+		}
+	}
+	for k, v := range s.common {
+		if labels.label(k) != v {
+			delete(s.common, k)
+		}
+	}
+	if alertState(s.group, a) == "resolved" {
+		s.resolved = append(s.resolved, a)
+	} else {
+		s.firing = append(s.firing, a)
+	}
+}
+
+// telling are the alerts that say what the set now is: those that fire, or all when none does.
+func (s *alertSet) telling() []node {
+	if len(s.firing) > 0 {
+		return s.firing
+	}
+	return s.resolved
+}
+
+func (s *alertSet) item() digest.Item {
+	it := digest.Item{Project: s.project, Kind: digest.KindIncident, State: "firing", Thread: s.thread(), URL: s.link()}
+	if len(s.firing) == 0 {
+		it.State = "resolved"
+	}
+	it.Event = "alert." + it.State
+	it.Level = s.level()
+	it.Urgent = it.State == "firing" && pages[it.Level]
+	it.Title = s.title(it.State)
+	it.OccurredAt = s.when()
+	it.Body = s.body()
+	return it
+}
+
+// thread is the group's, told apart by the alert's name: a group may hold several.
+func (s *alertSet) thread() string {
+	sum := sha256.Sum256([]byte(groupKey(s.group)))
+	return thread("alert", strings.TrimPrefix(digest.OneLine(s.name, 100)+"@"+hex.EncodeToString(sum[:6]), "@"))
+}
+
+// severityRank orders the words that people give severity by; of several alerts the gravest counts.
+var severityRank = map[string]int{"page": 9, "emergency": 9, "disaster": 9, "critical": 8, "crit": 8, "fatal": 8, "p1": 8, "sev1": 8,
+	"p2": 7, "sev2": 7, "high": 7, "major": 7, "error": 6, "err": 6, "p3": 5, "warning": 4, "warn": 4, "medium": 4, "average": 4,
+	"minor": 3, "p4": 3, "low": 3, "p5": 2, "notice": 2, "info": 1, "information": 1, "informational": 1, "debug": 1}
+
+// pages are the severities that call somebody at night in any house.
+var pages = map[string]bool{"page": true, "pager": true, "emergency": true, "disaster": true, "critical": true, "crit": true}
+
+func (s *alertSet) level() string {
+	level := ""
+	for _, a := range s.telling() {
+		l := strings.ToLower(a.at("labels").label("severity", "level", "priority"))
+		if level == "" || l != "" && severityRank[l] > severityRank[level] {
+			level = l
+		}
+	}
+	return level
+}
+
+// whereLabels say what an alert is about, best first.
+var whereLabels = []string{"service", "service_name", "app", "application", "deployment", "statefulset", "daemonset", "pod", "instance", "host", "hostname",
+	"node", "device", "queue", "topic", "database", "container", "job", "cluster", "environment", "env"}
+
+// title is "Firing: HighLatency on api: p99 is above 500 ms (2 alerts)", without what would be said twice.
+func (s *alertSet) title(state string) string {
+	all := s.telling()
+	what := s.summary(all)
+	name := s.name
+	switch {
+	case name == "" && what == "":
+		name = "alert"
+	case says(what, name):
+		name = ""
+	}
+	if where := s.where(); where != "" && !says(what, where) && !says(name, where) {
+		if name != "" {
+			name += " on " + where
+		} else {
+			what += " on " + where
+		}
+	}
+	head := "Firing"
+	if state == "resolved" {
+		head = "Resolved"
+	} else if strings.Contains(strings.ToLower(s.group.str("notification_reason")), "repeat") {
+		head = "Still firing"
+	}
+	var counts []string
+	if n := len(all); n > 1 {
+		counts = append(counts, count(n, "alert"))
+	}
+	if len(s.firing) > 0 && len(s.resolved) > 0 {
+		counts = append(counts, fmt.Sprintf("%d resolved", len(s.resolved)))
+	}
+	tail := ""
+	if len(counts) > 0 {
+		tail = " (" + strings.Join(counts, ", ") + ")"
+	}
+	return digest.OneLine(title(head, name, what), titleMax-len(tail)) + tail
+}
+
+// where is the first label that all alerts share and that names a thing.
+func (s *alertSet) where() string {
+	for _, k := range whereLabels {
+		if v := s.common[k]; v != "" && len(v) <= 80 {
+			return v
+		}
+	}
+	return ""
+}
+
+var summaryKeys = []string{"summary", "title", "message", "description"}
+
+// summary is the first annotation that tells what is wrong and that all alerts share; of one alert its own.
+func (s *alertSet) summary(all []node) string {
+	for _, k := range summaryKeys {
+		text := firstLine(untagged(all[0].at("annotations").label(k)))
+		for _, a := range all {
+			if firstLine(untagged(a.at("annotations").label(k))) != text {
+				text = ""
+				break
+			}
+		}
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+var wordSplit = regexp.MustCompile(`[\pL\pN]+`)
+
+// says tells whether text holds every word of what, however they are joined: "Instance a:80 down" says InstanceDown.
+func says(text, what string) bool {
+	text = strings.ToLower(text)
+	parts := wordSplit.FindAllString(splitCamel(what), -1)
+	for _, w := range parts {
+		if !strings.Contains(text, strings.ToLower(w)) {
+			return false
+		}
+	}
+	return len(parts) > 0
+}
+
+func splitCamel(s string) string {
+	var b strings.Builder
+	var before rune
+	for _, r := range s {
+		if unicode.IsUpper(r) && unicode.IsLower(before) {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(r)
+		before = r
+	}
+	return b.String()
+}
+
+// when is the newest beginning of what fires, or the last end. An alert that fires has an end in the year 1 or ahead.
+func (s *alertSet) when() (t time.Time) {
+	key := "startsAt"
+	if len(s.firing) == 0 {
+		key = "endsAt"
+	}
+	for _, a := range s.telling() {
+		if at := a.when(key); at.After(t) {
+			t = at
+		}
+	}
+	return t
+}
+
+// link is where a reader sees it: a panel, a dashboard, the rule's graph, the server.
+func (s *alertSet) link() string {
+	for _, a := range s.telling() {
+		for _, p := range []string{"panelURL", "dashboardURL", "annotations.dashboard", "annotations.dashboard_url", "generatorURL",
+			"annotations.runbook_url", "annotations.runbook"} {
+			if u := a.link(p); u != "" {
+				return u
+			}
+		}
+	}
+	return s.group.link("externalURL")
+}
+
+// maxAlerts is how many alerts of one item are told of one by one.
+const maxAlerts = 8
+
+func (s *alertSet) body() string {
+	var lines []string
+	add := func(list []node, over bool) {
+		for _, a := range list {
+			if len(lines) == maxAlerts {
+				lines = append(lines, fmt.Sprintf("- … and %d more", len(s.firing)+len(s.resolved)-maxAlerts))
+			}
+			if len(lines) > maxAlerts {
+				return
+			}
+			lines = append(lines, s.line(a, over))
+		}
+	}
+	add(s.firing, false)
+	add(s.resolved, true)
+	if n := s.group.str("truncatedAlerts"); n != "" && n != "0" {
+		lines = append(lines, "- "+escape(n)+" more alerts were left out by the sender")
+	}
+	shared := map[string]any{}
+	for k, v := range s.common {
+		shared[k] = v
+	}
+	labels := pairs(node{shared}, map[string]bool{"alertname": true, "__name__": true}, 12)
+	if labels != "" {
+		labels = "Labels: " + escape(labels)
+	}
+	return paragraphs(strings.Join(lines, "\n"), labels, s.links())
+}
+
+// line tells one alert: what sets it apart, what it says, its values.
+func (s *alertSet) line(a node, over bool) string {
+	shared := map[string]bool{"alertname": true, "__name__": true}
+	for k := range s.common {
+		shared[k] = true
+	}
+	text := ""
+	for _, k := range []string{"description", "message", "summary", "title"} {
+		if text = digest.OneLine(untagged(a.at("annotations").label(k)), 200); text != "" {
+			break
+		}
+	}
+	var parts []string
+	if over && len(s.firing) > 0 {
+		parts = append(parts, "resolved")
+	}
+	for _, p := range []string{pairs(a.at("labels"), shared, 6), text, alertValues(a)} {
+		if p != "" {
+			parts = append(parts, escape(p))
+		}
+	}
+	if t := a.when("startsAt"); !t.IsZero() {
+		span := "since " + t.Format("2006-01-02 15:04 UTC")
+		if end := a.when("endsAt"); over && end.After(t) {
+			span = t.Format("2006-01-02 15:04") + " to " + end.Format("2006-01-02 15:04 UTC")
+		}
+		parts = append(parts, span)
+	}
+	if len(parts) == 0 {
+		parts = []string{s.name}
+	}
+	return "- " + strings.Join(parts, " · ")
+}
+
+// alertValues are the numbers of Grafana's queries.
+func alertValues(a node) string {
+	values := pairs(a.at("values"), nil, 6)
+	if values != "" {
+		return strings.ReplaceAll(values, "=", " = ")
+	}
+	return digest.OneLine(a.str("valueString"), 200)
+}
+
+func (s *alertSet) links() string {
+	a := s.telling()[0]
+	var out []string
+	for _, l := range []struct{ name, path string }{{"Runbook", "annotations.runbook_url"}, {"Runbook", "annotations.runbook"},
+		{"Dashboard", "annotations.dashboard"}, {"Dashboard", "annotations.dashboard_url"}, {"Dashboard", "dashboardURL"},
+		{"Rule", "generatorURL"}, {"Silence", "silenceURL"}} {
+		if u := a.link(l.path); u != "" && (len(out) == 0 || !strings.HasPrefix(out[len(out)-1], "["+l.name)) {
+			out = append(out, "["+l.name+"]("+mdLink(u)+")")
+		}
+	}
+	return strings.Join(out, " · ")
+}
