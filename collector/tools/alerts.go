@@ -32,7 +32,7 @@ func readAlerts(group node, project func(group, labels node) string, retitle fun
 	}
 	for i, s := range sets {
 		if i == MaxItems-1 && len(sets) > MaxItems {
-			r.Items = append(r.Items, digest.Item{Project: s.project, Kind: digest.KindIncident,
+			r.Items = append(r.Items, digest.Item{Project: s.project, Kind: digest.KindStatus,
 				Title: fmt.Sprintf("… and %d more groups of alerts in the same delivery", len(sets)-i)})
 			break
 		}
@@ -134,12 +134,14 @@ func alertSets(group node, project func(group, labels node) string) (sets []*ale
 // alertName is the rule's name. Grafana's own alerts about a source without data hold the rule's in a label.
 func alertName(group, a node) string {
 	labels := a.at("labels")
-	if n := labels.label("alertname"); n != "" && n != "DatasourceNoData" && n != "DatasourceError" {
-		return n
-	} else if r := labels.label("rulename"); r != "" {
-		return r
-	} else if n != "" {
-		return n
+	name, rule := labels.label("alertname"), labels.label("rulename")
+	switch {
+	case name == "DatasourceNoData" && rule != "":
+		return rule + ": no data"
+	case name == "DatasourceError" && rule != "":
+		return rule + ": its data cannot be read"
+	case name != "":
+		return name
 	}
 	if n := group.at("commonLabels").label("alertname"); n != "" {
 		return n
@@ -176,13 +178,13 @@ func (s *alertSet) telling() []node {
 }
 
 func (s *alertSet) item() digest.Item {
-	it := digest.Item{Project: s.project, Kind: digest.KindIncident, State: "firing", Thread: s.thread(), URL: s.link()}
+	it := digest.Item{Project: s.project, Kind: digest.KindStatus, State: "firing", Thread: s.thread(), URL: s.link()}
 	if len(s.firing) == 0 {
 		it.State = "resolved"
 	}
 	it.Event = "alert." + it.State
 	it.Level = s.level()
-	it.Urgent = it.State == "firing" && pages[it.Level]
+	call(&it)
 	it.Title = s.title(it.State)
 	it.OccurredAt = s.when()
 	it.Body = s.body()
@@ -202,6 +204,14 @@ var severityRank = map[string]int{"page": 9, "emergency": 9, "disaster": 9, "cri
 
 // pages are the severities that call somebody at night in any house.
 var pages = map[string]bool{"page": true, "pager": true, "emergency": true, "disaster": true, "critical": true, "crit": true}
+
+// call makes an item urgent that fires with a severity that calls somebody. Only such are incidents: an operator may say
+// that every incident is urgent, and does not mean warnings.
+func call(it *digest.Item) {
+	if pages[it.Level] {
+		it.Kind, it.Urgent = digest.KindIncident, it.State == "firing"
+	}
+}
 
 func (s *alertSet) level() string {
 	level := ""
@@ -223,17 +233,17 @@ func (s *alertSet) title(state string) string {
 	all := s.telling()
 	what := s.summary(all)
 	name := s.name
-	switch {
-	case name == "" && what == "":
-		name = "alert"
-	case says(what, name):
+	if says(what, name) {
 		name = ""
 	}
 	if where := s.where(); where != "" && !says(what, where) && !says(name, where) {
-		if name != "" {
+		switch {
+		case name != "":
 			name += " on " + where
-		} else {
+		case what != "":
 			what += " on " + where
+		default:
+			name = where
 		}
 	}
 	head := "Firing"
@@ -250,6 +260,9 @@ func (s *alertSet) title(state string) string {
 		counts = append(counts, fmt.Sprintf("%d resolved", len(s.resolved)))
 	}
 	tail := ""
+	if name == "" && what == "" {
+		name = "an alert that has no name"
+	}
 	if len(counts) > 0 {
 		tail = " (" + strings.Join(counts, ", ") + ")"
 	}
@@ -352,7 +365,9 @@ func (s *alertSet) body() string {
 			if len(lines) > maxAlerts {
 				return
 			}
-			lines = append(lines, s.line(a, over))
+			if l := s.line(a, over); l != "" {
+				lines = append(lines, "- "+l)
+			}
 		}
 	}
 	add(s.firing, false)
@@ -399,10 +414,7 @@ func (s *alertSet) line(a node, over bool) string {
 		}
 		parts = append(parts, span)
 	}
-	if len(parts) == 0 {
-		parts = []string{s.name}
-	}
-	return "- " + strings.Join(parts, " · ")
+	return strings.Join(parts, " · ")
 }
 
 // alertValues are the numbers of Grafana's queries.

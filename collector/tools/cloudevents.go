@@ -49,12 +49,10 @@ func isCloudEvent(n node) bool {
 type cloudEvent struct {
 	attributes node
 	data       node
-	text       bool // data is text as it came
-	header     http.Header
 }
 
 func structuredEvent(n node) cloudEvent {
-	e := cloudEvent{attributes: n, data: n.at("data"), header: http.Header{}}
+	e := cloudEvent{attributes: n, data: n.at("data")}
 	if raw := n.str("data_base64"); raw != "" && !n.has("data") {
 		if b, err := base64.StdEncoding.DecodeString(raw); err == nil {
 			e.data = dataNode(b)
@@ -78,7 +76,7 @@ func binaryEvent(h http.Header, body []byte) cloudEvent {
 			o[key] = v
 		}
 	}
-	return cloudEvent{attributes: node{o}, data: dataNode(body), header: h}
+	return cloudEvent{attributes: node{o}, data: dataNode(body)}
 }
 
 // dataNode reads data of whatever form: JSON, XML or text; nothing of what is none.
@@ -145,18 +143,20 @@ func eventReading(events []cloudEvent) Reading {
 	return r
 }
 
-// items is one item; an event that carries what another tool posts is read as that tool's.
+// items is one item, none if it is no news; an event that carries what another tool posts is read as that tool's.
 func (e *cloudEvent) items() []digest.Item {
 	kind := e.attributes.str("type")
-	if m := wrapped.FindStringSubmatch(kind); m != nil && e.data.object() != nil {
-		if items := e.carried(m[1], m[2]); items != nil {
-			return items
+	if event, ok := strings.CutPrefix(kind, knativeGitHub); ok && e.data.object() != nil {
+		g := &githubEvent{node: e.data, event: event, action: e.data.str("action"), item: &digest.Item{}}
+		if g.read() != "" {
+			return nil
 		}
+		return []digest.Item{*g.item}
 	}
 	if strings.HasPrefix(kind, "dev.cdevents.") || e.data.has("context.type") && e.data.has("subject.content") {
 		return []digest.Item{cdEvent(e.data, kind)}
 	}
-	it := typedItem(e.header, kind, e.attributes.str("subject"), e.data)
+	it := typedItem(kind, e.attributes.str("subject"), e.data)
 	if p := e.data.str("project"); p == "" || e.data.object() == nil {
 		if p := sourceProject(e.attributes.str("source")); p != "" {
 			it.Project = p
@@ -174,45 +174,57 @@ func (e *cloudEvent) items() []digest.Item {
 	return []digest.Item{it}
 }
 
-// wrapped are the types under which Knative's sources pass on what GitHub and GitLab post.
-var wrapped = regexp.MustCompile(`^dev\.knative\.sources?\.(github|gitlab)\.(.+)$`)
-
-func (e *cloudEvent) carried(tool, event string) []digest.Item {
-	switch tool {
-	case "github":
-		g := &githubEvent{node: e.data, event: event, action: e.data.str("action"), item: &digest.Item{}}
-		if g.read() == "" {
-			return []digest.Item{*g.item}
-		}
-	}
-	return nil
-}
+// knativeGitHub begins the types under which Knative's source passes on what GitHub posts.
+const knativeGitHub = "dev.knative.source.github."
 
 // typedItem is what a type in dots and some data say together: the guess of any sender's object, with the type's last
 // words before it and the subject where the data has no title.
-func typedItem(h http.Header, kind, subject string, data node) digest.Item {
-	o := map[string]any{"type": typeWords(kind)}
+func typedItem(kind, subject string, data node) digest.Item {
+	what := typeWords(kind)
+	o := map[string]any{"type": what}
+	if l, ok := data.v.([]any); ok && len(l) > 0 {
+		data = node{l[0]}
+	}
 	if data.object() != nil {
 		o["data"] = data.v
-	} else if s := data.scalar(); s != "" && len(s) < 4000 {
-		o["message"] = s
-	} else if l, ok := data.v.([]any); ok && len(l) > 0 {
-		o["data"] = l[0]
 	}
 	if subject != "" {
 		o["label"] = subject
 	}
 	it, _ := genericItem(http.Header{}, node{o})
 	it.Event = kind
-	if data.object() == nil && data.scalar() == "" && subject == "" {
-		it.Title = orElse(title(typeWords(kind)), it.Title)
+	found := searchIn(data)
+	text := firstLine(untagged(searchIn(node{o}).text(titleNames, 4000)))
+	if t := data.scalar(); t != "" {
+		text = strings.Trim(title(subject, wordLine(t)), ": ")
+		if it.Body = excerpt(t); it.Body == firstLine(t) {
+			it.Body = ""
+		}
+	} else if it.Body = found.body(text, title(text)); it.Body == "" && data.object() != nil {
+		it.Body = facts(data, &digest.Item{Title: text, URL: it.URL, State: it.State})
 	}
-	for _, k := range data.keys() { // the native form's own words hold inside the data too
-		if k == "urgent" {
-			it.Urgent = affirmed(data.str(k))
+	switch {
+	case text != "" && !says(text, what):
+		it.Title = title(what, text)
+	case text != "":
+		it.Title = title(text)
+	default: // no title anywhere: its first few fields
+		if it.Title = untitled(found, &digest.Item{Event: what}); !strings.HasPrefix(it.Title, what) || what == "" {
+			it.Title = orElse(title(what), "An event that does not say what happened")
 		}
 	}
+	it.Urgent = affirmed(data.str("urgent")) // the native form's own word holds inside the data too
 	return it
+}
+
+// wordLine is the first line of a text that has a word in it.
+func wordLine(s string) string {
+	for line := range strings.Lines(s) {
+		if wordCount(line) > 0 {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
 }
 
 var versionPart = regexp.MustCompile(`^(?:v?\d+(?:[a-z]+\d*)?)$`)

@@ -76,7 +76,12 @@ func checkItem(t *testing.T, it digest.Item) {
 }
 
 func TestCorpus(t *testing.T) {
-	adapters := map[string]Adapter{"github": GitHub, "github-enterprise": GitHub, "slack-incoming": Slack, "mattermost-incoming": Slack}
+	types := Types()
+	adapters := map[string]Adapter{"github-enterprise": GitHub, "slack-incoming": Slack, "mattermost-incoming": Slack, "slack-outgoing": Slack,
+		"grafana-oncall-formatted": Grafana}
+	for name, tool := range types {
+		adapters[name] = tool.Read
+	}
 	for _, own := range []bool{true, false} {
 		items, deliveries, ignored, unread, projects, named := 0, 0, 0, 0, 0, 0
 		for _, s := range corpus(t, func(tool string) bool { _, ok := adapters[tool]; return ok == own }) {

@@ -8,8 +8,8 @@ import (
 // A sign is one way to know a tool by: a header, or the shape of the body. A row has one of the two.
 type sign struct {
 	tool   string
-	header string           // it is there and not empty
-	starts string           // and its value begins so
+	header string            // it is there and not empty
+	starts string            // and its value begins so
 	shape  func(n node) bool // of a body that is a JSON object
 }
 

@@ -41,7 +41,7 @@ func Discord(h http.Header, body []byte) (Reading, error) {
 }
 
 func isDiscord(n node) bool {
-	return n.at("embeds.0").object() != nil || n.has("content") && (n.has("avatar_url") || n.has("tts") || n.has("allowed_mentions") || len(n.object()) == 1) ||
+	return n.at("embeds.0").object() != nil || n.has("content") && (n.has("avatar_url") || n.has("tts") || n.has("allowed_mentions") || n.has("embeds") || len(n.object()) == 1) ||
 		n.has("application_id") && n.has("version") && n.has("type")
 }
 
@@ -121,6 +121,7 @@ func discordMessage(h http.Header, n node) Reading {
 		it, sure := genericItem(h, n)
 		return Reading{Items: []digest.Item{it}, Hint: !sure}
 	}
+	it.Title = strings.TrimRight(it.Title, ": ")
 	it.Body = excerpt(paragraphs(parts...))
 	return Reading{Items: []digest.Item{it}, Hint: true}
 }
@@ -170,7 +171,11 @@ func discordEmbed(e node, lead bool) (head, body string) {
 var plainAddress = regexp.MustCompile(`https?://[^\s<>()"\]]+`)
 
 // firstAddress is the first address in a text.
-func firstAddress(s string) string { return webAddress(strings.TrimRight(plainAddress.FindString(s), ".,;:!?")) }
+func firstAddress(s string) string {
+	return webAddress(strings.TrimRight(plainAddress.FindString(s), ".,;:!?"))
+}
+
+var past = regexp.MustCompile(`(create|update|delete)$`)
 
 // discordEvent reads a webhook event of an application: https://docs.discord.com/developers/events/webhook-events.
 func discordEvent(n node) digest.Item {
@@ -178,7 +183,7 @@ func discordEvent(n node) digest.Item {
 	d := e.at("data")
 	it := digest.Item{Kind: digest.KindStatus, Event: strings.ToLower(e.str("type")), OccurredAt: e.when("timestamp"),
 		Author: d.str("user.global_name", "user.username", "author.global_name", "author.username"), Project: d.str("guild.name")}
-	what := words(strings.ToLower(e.str("type")))
+	what := past.ReplaceAllString(words(strings.ToLower(e.str("type"))), "${1}d")
 	if it.Author != "" {
 		what += " by " + it.Author
 	}

@@ -73,7 +73,7 @@ func grafanaTitle(group node) string {
 
 // legacyGrafana reads one rule's change of state, as dashboards' alerts told it.
 func legacyGrafana(n node) Reading {
-	it := digest.Item{Kind: digest.KindIncident, URL: n.link("ruleUrl", "link_to_upstream_details"), OccurredAt: n.when("time", "timestamp")}
+	it := digest.Item{Kind: digest.KindStatus, URL: n.link("ruleUrl", "link_to_upstream_details"), OccurredAt: n.when("time", "timestamp")}
 	state := strings.ToLower(n.str("state"))
 	it.Event = "alert." + state
 	head := "Alert"
@@ -90,10 +90,7 @@ func legacyGrafana(n node) Reading {
 		it.State = state
 	}
 	name := grafanaTag.ReplaceAllString(n.str("title"), "")
-	if name == "" {
-		name = n.str("ruleName")
-	}
-	if name == "" || name == "My alert" && n.str("ruleName") != "" {
+	if name == "" || name == "My alert" && n.has("ruleName") { // what a new rule's title says until somebody changes it
 		name = n.str("ruleName")
 	}
 	if rule := n.str("ruleName"); rule != "" && !says(name, rule) && !says(rule, name) {
@@ -102,7 +99,7 @@ func legacyGrafana(n node) Reading {
 	it.Title = title(head, name)
 	tags := n.at("tags")
 	it.Level = strings.ToLower(tags.label("severity", "level", "priority"))
-	it.Urgent = it.State == "firing" && pages[it.Level]
+	call(&it)
 	it.Project = tags.label(append([]string{"project"}, projectLabels...)...)
 	if it.Project == "" {
 		it.Project = dashboardOf(it.URL)
@@ -130,7 +127,7 @@ func legacyRule(n node, name string) string {
 		return id
 	}
 	if id := n.str("ruleId"); id != "" && id != "0" {
-		return n.str("orgId") + "." + id
+		return strings.TrimPrefix(n.str("orgId")+"."+id, ".")
 	}
 	return name
 }
@@ -156,7 +153,7 @@ func dashboardOf(address string) string {
 // onCall reads an outgoing webhook of Grafana OnCall: https://grafana.com/docs/oncall/latest/configure/outgoing-webhooks/.
 func onCall(n node) digest.Item {
 	g := n.at("alert_group")
-	it := digest.Item{Kind: digest.KindIncident, Event: n.str("event.type"), State: strings.ToLower(g.str("state")),
+	it := digest.Item{Kind: digest.KindStatus, Event: n.str("event.type"), State: strings.ToLower(g.str("state")),
 		Project: n.str("integration.team", "integration.name"), Author: n.str("user.username", "user.email"),
 		URL: g.link("permalinks.web", "permalinks.slack"), Thread: thread("oncall", n.str("alert_group_id", "alert_group.id")),
 		OccurredAt: n.when("event.time")}
@@ -179,7 +176,7 @@ func onCall(n node) digest.Item {
 	it.Title = title(what, name)
 	labels := n.at("alert_payload.commonLabels")
 	it.Level = strings.ToLower(labels.label("severity", "level"))
-	it.Urgent = pages[it.Level] && it.State != "resolved" && it.State != "acknowledged" && it.State != "silenced"
+	call(&it)
 	if l := pairs(labels, nil, 12); l != "" {
 		it.Body = "Labels: " + escape(l)
 	}

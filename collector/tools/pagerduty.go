@@ -113,6 +113,11 @@ var pagerWords = map[string]string{
 	"role.unassigned": "-Role taken back", "task.created": "-Task added", "task.updated": "-Task changed", "subscriber.added": "-Subscriber added",
 }
 
+// pagerStates are the events that say themselves what state it is now in; the incident beside them may be older.
+var pagerStates = map[string]string{"triggered": "triggered", "trigger": "triggered", "reopened": "triggered",
+	"unacknowledged": "triggered", "unacknowledge": "triggered", "acknowledged": "acknowledged", "acknowledge": "acknowledged",
+	"resolved": "resolved", "resolve": "resolved"}
+
 func (p *pagerEvent) read() {
 	it, in := p.item, p.incident()
 	verb := strings.TrimPrefix(p.what, "incident.")
@@ -125,7 +130,7 @@ func (p *pagerEvent) read() {
 	default:
 		verb = in.str("status")
 	}
-	it.Event, it.Kind = p.what, digest.KindIncident
+	it.Event, it.Kind = p.what, digest.KindStatus
 	if it.Event == "" {
 		it.Event = "incident." + verb
 	}
@@ -144,7 +149,9 @@ func (p *pagerEvent) read() {
 		return
 	}
 	it.Thread = thread("incident", in.str("id", "incident_key"))
-	it.State = strings.ToLower(in.str("status"))
+	if it.State = pagerStates[verb]; it.State == "" {
+		it.State = strings.ToLower(in.str("status"))
+	}
 	p.severity(in)
 	p.title(verb, in)
 	it.Body = p.body(in)
@@ -159,12 +166,17 @@ func (p *pagerEvent) severity(in node) {
 	if it.Level = strings.ToLower(priority); it.Level == "" {
 		it.Level = urgency
 	}
+	if it.State == "resolved" {
+		it.Kind = digest.KindIncident
+	}
 	if it.State != "triggered" {
 		return
 	}
 	switch strings.TrimPrefix(it.Event, "incident.") {
 	case "triggered", "trigger", "escalated", "escalate", "reopened", "unacknowledged", "unacknowledge", "priority_updated":
-		it.Urgent = urgency == "high" || it.Level == "p1"
+		if it.Urgent = urgency == "high" || it.Level == "p1"; it.Urgent {
+			it.Kind = digest.KindIncident
+		}
 	}
 }
 

@@ -208,6 +208,7 @@ func (s *sentryEvent) event(e node) {
 	}
 	it.Thread = thread("issue", id)
 	it.OccurredAt = e.when("datetime", "timestamp", "dateCreated", "received")
+	it.State = "open" // it happens, whatever was thought before
 	it.Title = title(sentryTitle(e))
 	facts := sentryFacts(e)
 	if rule := s.str("data.triggered_rule"); rule != "" {
@@ -295,7 +296,6 @@ func sentryFacts(e node) []string {
 // metric reads an alert on a number, as an error rate. Its severity is the action.
 func (s *sentryEvent) metric(m node) {
 	it := s.item
-	it.Kind = digest.KindIncident
 	it.Project = m.str("projects.0", "alert_rule.projects.0")
 	it.URL = s.link("data.web_url")
 	it.Thread = thread("metric-alert", m.str("id", "identifier"))
@@ -307,7 +307,7 @@ func (s *sentryEvent) metric(m node) {
 	case "critical", "warning":
 		it.Level = s.action
 	}
-	it.Urgent = it.Level == "critical"
+	call(it)
 	name := m.str("alert_rule.name", "title")
 	switch t := s.str("data.description_title"); {
 	case t != "":
@@ -364,7 +364,7 @@ func (s *sentryEvent) plugin() {
 		rules = append(rules, r.str(""))
 	}
 	if rule := strings.Join(rules, ", "); rule != "" {
-		it.Body = paragraphs(it.Body, "- Rule: "+escape(digest.OneLine(rule, 120)))
+		it.Body = strings.TrimLeft(it.Body+"\n- Rule: "+escape(digest.OneLine(rule, 120)), "\n")
 	}
 }
 

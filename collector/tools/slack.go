@@ -22,10 +22,20 @@ func Slack(h http.Header, body []byte) (Reading, error) {
 	if err != nil {
 		return Reading{}, err
 	}
+	key := ""
+	if e := n.at("event"); n.str("type") == "event_callback" && e.object() != nil { // Slack's Events API, for whoever has an app there
+		key, n = n.str("event_id"), e
+		if m := e.at("message"); m.object() != nil { // an edited one
+			n = m
+		}
+	}
+	if n.has("embeds") || n.has("content") && !n.has("text") && !n.has("attachments") && !n.has("blocks") && !n.has("title") {
+		return discordMessage(h, n), nil // senders often know both forms and take the one they were not told
+	}
 	m := &slackText{node: n}
 	m.collect()
 	it := digest.Item{
-		Project: slackProject(n), Author: plainMrkdwn(n.str("username", "user_name")), Title: m.title(), Event: "message",
+		Project: slackProject(n), Author: slackAuthor(n), Title: m.title(), Event: "message",
 		Kind: digest.KindStatus, URL: m.url, Level: m.level,
 		Urgent: n.str("priority.priority") == "urgent", // Mattermost
 	}
@@ -33,11 +43,22 @@ func Slack(h http.Header, body []byte) (Reading, error) {
 		it.Thread = thread("chat", ts)
 	}
 	if it.Title == "" {
-		return slackWithoutText(h, n), nil
+		r := slackWithoutText(h, n)
+		r.Key = key
+		return r, nil
 	}
 	it.Body = excerpt(m.body(it.Title))
 	it.OccurredAt = n.when("attachments.0.ts")
-	return Reading{Items: []digest.Item{it}, Hint: true}, nil
+	return Reading{Key: key, Items: []digest.Item{it}, Hint: true}, nil
+}
+
+// slackAuthor is the name a message is posted under; Rocket.Chat calls it alias. An id names nobody.
+func slackAuthor(n node) string {
+	a := plainMrkdwn(n.str("username", "user_name", "alias"))
+	if slackID.MatchString(a) {
+		return ""
+	}
+	return a
 }
 
 // slackWithoutText is for objects in which none of the form's texts is: one that says something by other names is read as
@@ -46,7 +67,7 @@ func slackWithoutText(h http.Header, n node) Reading {
 	for _, k := range n.keys() {
 		switch k {
 		case "text", "blocks", "attachments", "channel", "username", "icon_emoji", "icon_url", "mrkdwn", "link_names", "parse",
-			"unfurl_links", "unfurl_media", "thread_ts", "props", "type", "priority":
+			"unfurl_links", "unfurl_media", "thread_ts", "props", "type", "priority", "alias", "avatar", "emoji", "roomId":
 		default:
 			it, sure := genericItem(h, n)
 			return Reading{Items: []digest.Item{it}, Hint: !sure}
@@ -86,14 +107,17 @@ func looksLikeSlack(h http.Header, body []byte) bool {
 			return true
 		}
 	}
-	return n.has("text") && (len(n.object()) == 1 || n.has("channel") || n.has("username"))
+	if n.str("type") == "event_callback" && n.has("team_id") {
+		return true
+	}
+	return n.has("text") && (len(n.object()) == 1 || n.has("channel") || n.has("username") || n.has("alias"))
 }
 
-var slackID = regexp.MustCompile(`^[CDGU][A-Z0-9]{8,}$`)
+var slackID = regexp.MustCompile(`^[BCDGUW][A-Z0-9]{8,}$`)
 
 // slackProject is the channel's name, else who posts; a channel's id names nothing.
 func slackProject(n node) string {
-	for _, c := range []string{n.str("channel"), n.str("channel_name"), n.str("username")} {
+	for _, c := range []string{n.str("channel"), n.str("channel_name"), n.str("username"), n.str("alias")} {
 		if c = strings.TrimLeft(c, "#@"); c != "" && !slackID.MatchString(c) {
 			return c
 		}
@@ -114,7 +138,7 @@ type slackText struct {
 }
 
 func (m *slackText) collect() {
-	m.text = m.str("text", "message")
+	m.text = m.str("text", "message", "msg")
 	m.takeLink(m.text)
 	for _, b := range m.list("blocks") {
 		m.block(b, &m.blocks, 0)

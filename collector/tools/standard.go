@@ -26,7 +26,7 @@ func StandardWebhooks(h http.Header, body []byte) (Reading, error) {
 		}
 		return r, err
 	}
-	it := typedItem(h, n.str("type"), "", n.at("data"))
+	it := typedItem(n.str("type"), "", n.at("data"))
 	g, sure := genericItem(http.Header{}, n)
 	if sure || it.Project == "" {
 		it.Project = g.Project
