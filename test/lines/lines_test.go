@@ -80,7 +80,7 @@ func TestLines(t *testing.T) {
 }
 
 // read reads one file with the header beside it, by the type that the delivery itself tells.
-func read(t *testing.T, file) (as string, r tools.Reading, err error) {
+func read(t *testing.T, file string) (as string, r tools.Reading, err error) {
 	body, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
