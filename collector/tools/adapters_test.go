@@ -149,7 +149,7 @@ func TestAlertKey(t *testing.T) {
 func TestTypeWords(t *testing.T) {
 	for in, want := range map[string]string{"com.example.order.created.v2": "Order created", "com.example.someevent": "Someevent",
 		"Microsoft.Storage.BlobCreated": "Blob created", "invoice.paid": "Invoice paid", "io.argoproj.workflow.v1": "Workflow",
-		"google.cloud.storage.object.v1.finalized": "Object finalized", "sh.keptn.event.deployment.finished": "Deployment finished",
+		"google.cloud.storage.object.v1.finalized": "Storage object finalized", "harbor.replication.status.changed": "Replication status changed", "sh.keptn.event.deployment.finished": "Deployment finished",
 		"dev.cdevents.build.finished.0.1.1": "Build finished", "": "", "com": "Com", "ping": "Ping", "urn:x:thing.done": "Thing done"} {
 		if got := typeWords(in); got != want {
 			t.Errorf("typeWords(%q) = %q, want %q", in, got, want)
@@ -170,7 +170,7 @@ func TestSourceProject(t *testing.T) {
 // A body tells its tool without any header, and a header where the body does not.
 func TestDetectTools(t *testing.T) {
 	other := map[string]bool{"template.json": true, "no_alerts.json": true, "no_data": true, "not_pagerduty.json": true, "other.json": true, "no_event.json": true,
-		"test_message.json": false, "v2_ping.json": true, "oncall_formatted.json": true, "poll.json": true, "slack_form.json": true}
+		"test_message.json": false, "v2_ping.json": true, "poll.json": true, "slack_form.json": true}
 	for _, tool := range []string{"alertmanager", "grafana", "pagerduty", "sentry", "discord", "cloudevents", "standard-webhooks"} {
 		names, bodies := samples(t, tool)
 		for i, name := range names {

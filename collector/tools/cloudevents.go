@@ -157,11 +157,9 @@ func (e *cloudEvent) items() []digest.Item {
 		return []digest.Item{cdEvent(e.data, kind)}
 	}
 	it := typedItem(kind, e.attributes.str("subject"), e.data)
-	if p := e.data.str("project"); p == "" || e.data.object() == nil {
-		if p := sourceProject(e.attributes.str("source")); p != "" {
-			it.Project = p
-		}
-	} else {
+	if p := e.data.str(dataProjects...); p != "" {
+		it.Project = p
+	} else if p := sourceProject(e.attributes.str("source")); p != "" {
 		it.Project = p
 	}
 	it.Thread = thread("event", orElse(e.attributes.str("subject"), it.Thread))
@@ -173,6 +171,10 @@ func (e *cloudEvent) items() []digest.Item {
 	}
 	return []digest.Item{it}
 }
+
+// dataProjects are where data names its project beyond doubt; else the source of the event is one.
+var dataProjects = []string{"project", "project.slug", "project.key", "project.name", "project_name", "repository.full_name",
+	"repository.repo_full_name", "repository.name", "repository"}
 
 // knativeGitHub begins the types under which Knative's source passes on what GitHub posts.
 const knativeGitHub = "dev.knative.source.github."
@@ -234,7 +236,7 @@ var versionPart = regexp.MustCompile(`^(?:v?\d+(?:[a-z]+\d*)?)$`)
 func typeWords(kind string) string {
 	var parts []string
 	for _, p := range strings.FieldsFunc(kind, func(r rune) bool { return r == '.' || r == '/' || r == ':' }) {
-		if !versionPart.MatchString(p) {
+		if !versionPart.MatchString(p) && p != "event" && p != "events" {
 			parts = append(parts, p)
 		}
 	}
@@ -246,8 +248,8 @@ func typeWords(kind string) string {
 	if n := len(parts); n > 0 && len(strings.Fields(words(parts[n-1]))) > 1 {
 		parts = parts[n-1:] // BlobCreated says it all
 	}
-	if len(parts) > 2 {
-		parts = parts[len(parts)-2:]
+	if len(parts) > 3 {
+		parts = parts[len(parts)-3:]
 	}
 	return words(strings.Join(parts, " "))
 }

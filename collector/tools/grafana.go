@@ -36,7 +36,7 @@ func isGrafana(n node) bool {
 	if isAlertGroup(n) {
 		return n.has("orgId") || n.has("alerts.0.silenceURL") || n.has("alerts.0.valueString") || n.has("alerts.0.panelURL")
 	}
-	return isLegacyGrafana(n) || isOnCall(n)
+	return isLegacyGrafana(n) || isOnCall(n) || n.has("alert_uid") && n.has("link_to_upstream_details")
 }
 
 func isLegacyGrafana(n node) bool { return n.has("ruleName") && n.has("state") }

@@ -46,6 +46,9 @@ func PagerDuty(h http.Header, body []byte) (Reading, error) {
 }
 
 func isPagerDuty(n node) bool {
+	if n.has("agent") && n.has("incident") && (n.has("annotation") || n.has("status_update")) {
+		return true
+	}
 	return n.has("event.event_type") && n.has("event.resource_type") || strings.HasPrefix(n.str("messages.0.event", "messages.0.type"), "incident.")
 }
 

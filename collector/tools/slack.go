@@ -1,7 +1,6 @@
 package tools
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -96,21 +95,37 @@ func slackMessage(h http.Header, body []byte) (node, error) {
 	return n, err
 }
 
-// looksLikeSlack tells a message in Slack's form from other bodies.
+// looksLikeSlack tells a message in Slack's form from other bodies. Plain text is none: any sender may post that.
 func looksLikeSlack(h http.Header, body []byte) bool {
-	n, err := slackMessage(h, body)
-	if _, text := plain(body); err != nil || text && !startsJSON(body) && !bytes.Contains(body, []byte("=")) || n.has("title") || n.has("project") {
+	n, err := parse(formPayload(h, body))
+	if err != nil || n.object() == nil {
+		n = formNode(formFields(h, body))
+	}
+	if n.has("title") || n.has("project") {
 		return false
 	}
-	for _, p := range []string{"attachments.0", "blocks.0.type", "icon_emoji", "icon_url"} {
+	for _, p := range []string{"blocks.0.type", "icon_emoji", "icon_url"} {
 		if n.has(p) {
 			return true
 		}
 	}
-	if n.str("type") == "event_callback" && n.has("team_id") {
-		return true
+	for _, k := range []string{"text", "title", "fallback", "pretext", "fields", "color", "blocks", "author_name", "image_url"} {
+		if n.at("attachments.0").has(k) {
+			return true
+		}
 	}
-	return n.has("text") && (len(n.object()) == 1 || n.has("channel") || n.has("username") || n.has("alias"))
+	if n.str("type") == "event_callback" {
+		return n.has("team_id")
+	}
+	if !n.has("text") {
+		return false
+	}
+	for _, k := range []string{"channel", "channel_name", "username", "user_name", "alias"} {
+		if n.has(k) {
+			return true
+		}
+	}
+	return len(n.object()) == 1
 }
 
 var slackID = regexp.MustCompile(`^[BCDGUW][A-Z0-9]{8,}$`)
