@@ -235,8 +235,9 @@ var versionPart = regexp.MustCompile(`^(?:v?\d+(?:[a-z]+\d*)?)$`)
 // "Microsoft.Storage.BlobCreated" "Blob created".
 func typeWords(kind string) string {
 	var parts []string
-	for _, p := range strings.FieldsFunc(kind, func(r rune) bool { return r == '.' || r == '/' || r == ':' }) {
-		if !versionPart.MatchString(p) && p != "event" && p != "events" {
+	all := strings.FieldsFunc(kind, func(r rune) bool { return r == '.' || r == '/' || r == ':' })
+	for i, p := range all {
+		if !versionPart.MatchString(p) && (p != "event" || i == len(all)-1) {
 			parts = append(parts, p)
 		}
 	}

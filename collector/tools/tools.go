@@ -51,6 +51,9 @@ type Tool struct {
 	Reply  string
 	Status int
 
+	// Query tells that a GET with a query is a delivery: some senders know no other way.
+	Query bool
+
 	// GivesUp tells that the tool's sender takes any 4xx for final, 429 too: it is told 503 instead, and tries again.
 	GivesUp bool
 }
@@ -61,7 +64,7 @@ func Types() map[string]Tool {
 		{Name: "alertmanager", Read: Alertmanager, GivesUp: true}, // only 5xx and lost connections are tried again
 		{Name: "cloudevents", Read: CloudEvents},
 		{Name: "discord", Read: Discord, Status: http.StatusNoContent},
-		{Name: "generic", Read: Generic},
+		{Name: "generic", Read: Generic, Query: true},
 		{Name: "github", Read: GitHub, Limit: 25 << 20}, // GitHub's own cap of a payload
 		{Name: "grafana", Read: Grafana},
 		{Name: "pagerduty", Read: PagerDuty},

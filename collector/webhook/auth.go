@@ -11,8 +11,11 @@ import (
 // tokenHeaders are where tools put a secret in clear.
 var tokenHeaders = []string{"X-Gitlab-Token", "X-Webhook-Token", "X-Buildkite-Token", "X-Auth-Token", "X-Api-Key"}
 
+// accessToken is the query's field for a token: RFC 6750, section 2.3, which CloudEvents' rules for webhooks allow.
+const accessToken = "access_token"
+
 // tokens are the secrets in clear that a request brings: Authorization as Bearer, as Basic's password or as it stands
-// (Harbor), the token headers, and the last part of the path.
+// (Harbor), the token headers, the last part of the path, and the field that CloudEvents' senders may put it in.
 func tokens(r *http.Request) []string {
 	var out []string
 	if _, password, ok := r.BasicAuth(); ok {
@@ -29,6 +32,9 @@ func tokens(r *http.Request) []string {
 		}
 	}
 	if v := r.PathValue("token"); v != "" {
+		out = append(out, v)
+	}
+	if v := r.URL.Query().Get(accessToken); v != "" {
 		out = append(out, v)
 	}
 	return out
