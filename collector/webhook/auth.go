@@ -41,14 +41,15 @@ func tokens(r *http.Request) []string {
 }
 
 // matches tells whether one of tokens is one of secrets. All are compared, each in constant time and by their hashes,
-// so that not even their length shows. An empty secret never matches.
+// so that not even their length shows. An empty secret never matches, nor does a
+// public key.
 func matches(tokens []string, secrets [][]byte) bool {
 	found := 0
 	for _, s := range secrets {
 		want := sha256.Sum256(s)
 		for _, t := range tokens {
 			got := sha256.Sum256([]byte(t))
-			if len(s) > 0 && t != "" {
+			if _, public := publicKey(s); len(s) > 0 && t != "" && !public {
 				found |= subtle.ConstantTimeCompare(got[:], want[:])
 			}
 		}

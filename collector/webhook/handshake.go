@@ -38,18 +38,20 @@ func (h *Handler) firstContact(w http.ResponseWriter, r *http.Request, src *sour
 
 // echo sends a word back, if it is one: letters, digits and the signs of tokens and of Microsoft's sentence.
 func echo(w http.ResponseWriter, word string) {
-	if !echoed.MatchString(word) {
+	if !isWord(word) {
 		word = ""
 	}
 	sendText(w, http.StatusOK, "text/plain; charset=utf-8", word)
 }
 
-var echoed = regexp.MustCompile(`^[\w .,:;~+/=-]{1,1024}$`)
+func isWord(s string) bool { return len(s) <= 1024 && wordForm.MatchString(s) }
+
+var wordForm = regexp.MustCompile(`^[\w .,:;~+/=-]+$`)
 
 // handshake answers a post of a known sender that only tries the address; false if it is none.
 func (h *Handler) handshake(w http.ResponseWriter, r *http.Request, src *source, body []byte) bool {
 	if s := r.Header.Get("X-Hook-Secret"); s != "" && r.Header.Get("X-Hook-Signature") == "" { // Asana
-		if echoed.MatchString(s) {
+		if isWord(s) {
 			w.Header().Set("X-Hook-Secret", s)
 		}
 		w.WriteHeader(http.StatusOK)
@@ -80,7 +82,7 @@ func (h *Handler) handshake(w http.ResponseWriter, r *http.Request, src *source,
 	switch {
 	case text("event") == "endpoint.url_validation":
 		return validateZoom(w, m["payload"], src.Secrets)
-	case !echoed.MatchString(word):
+	case !isWord(word):
 		return false
 	case r.Header.Get("Twitch-Eventsub-Message-Type") == "webhook_callback_verification":
 		echo(w, word)
@@ -98,7 +100,7 @@ func validateGrid(w http.ResponseWriter, body []byte) bool {
 			ValidationCode string `json:"validationCode"`
 		} `json:"data"`
 	}
-	if json.Unmarshal(body, &events) != nil || len(events) == 0 || !echoed.MatchString(events[0].Data.ValidationCode) {
+	if json.Unmarshal(body, &events) != nil || len(events) == 0 || !isWord(events[0].Data.ValidationCode) {
 		return false
 	}
 	send(w, http.StatusOK, "application/json", map[string]string{"validationResponse": events[0].Data.ValidationCode})
