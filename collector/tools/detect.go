@@ -16,6 +16,14 @@ type sign struct {
 // signs is the table by which Detect tells tools apart. The first row that fits counts: headers before shapes, and what
 // copies another's headers (Forgejo, Gitea and Gogs send GitHub's too) before what it copies.
 var signs = []sign{
+	{tool: "bitbucket", header: "X-Event-Key"},
+	{tool: "gitlab", header: "X-Gitlab-Event"},
+	{tool: "linear", header: "Linear-Event"},
+	{tool: "linear", header: "Linear-Delivery"},
+	{tool: "jira", header: "X-Atlassian-Webhook-Identifier"},
+	{tool: "forgejo", header: "X-Forgejo-Event"},
+	{tool: "gitea", header: "X-Gitea-Event"},
+	{tool: "gitea", header: "X-Gogs-Event"},
 	{tool: "github", header: "X-GitHub-Event"},
 	{tool: "sentry", header: "Sentry-Hook-Resource"},
 	{tool: "pagerduty", header: "X-PagerDuty-Signature"},
@@ -25,7 +33,8 @@ var signs = []sign{
 	{tool: "cloudevents", header: "Content-Type", starts: "application/cloudevents"},
 	{tool: "cloudevents", header: "Ce-Specversion"},
 
-	{tool: "cloudevents", shape: func(n node) bool { return isCloudEvent(n) }},
+	{tool: "jira", shape: func(n node) bool { return n.str("webhookEvent") != "" }}, // Server names itself in no header
+	{tool: "cloudevents", shape: isCloudEvent},
 	{tool: "grafana", shape: isGrafana},
 	{tool: "alertmanager", shape: isAlertGroup},
 	{tool: "pagerduty", shape: isPagerDuty},

@@ -105,7 +105,7 @@ func runFacts(run node) string {
 	if s == "" {
 		return ""
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return capital(s)
 }
 
 // workflowJob folds into the thread of its run; only a failure says something of its own, and none ends the run.
@@ -276,15 +276,25 @@ func (g *githubEvent) alert() {
 		it.Level = "critical"
 		what, of = "Leaked secret found", a.str("secret_type_display_name", "secret_type")
 	}
-	if it.Level != "" && tool != "secret_scanning" {
-		what = words(it.Level) + " " + strings.Replace(what, "Code", "code", 1)
+	switch it.Level {
+	case "low", "medium", "moderate", "high", "critical": // a rule's own error, warning and note read as something else
+		if tool != "secret_scanning" {
+			what = words(it.Level) + " " + strings.Replace(what, "Code", "code", 1)
+		}
 	}
 	if u := a.link("html_url"); u != "" {
 		it.URL = u
 	}
 	it.State = "open"
+	if tool == "secret_scanning" && (g.action == "created" || g.action == "publicly_leaked") {
+		urgent(it, "a secret that leaked can be used at once")
+	}
 	switch g.action {
-	case "created", "":
+	case "created", "appeared_in_branch", "assigned", "unassigned", "validated", "":
+		if g.action != "created" && g.action != "" {
+			what += " " + strings.ToLower(words(g.action))
+			g.low()
+		}
 	case "reopened", "reintroduced", "auto_reopened", "reopened_by_user", "publicly_leaked":
 		what += ", " + strings.ToLower(words(g.action))
 	case "fixed", "dismissed", "auto_dismissed", "resolved", "closed_by_user", "revoked":
@@ -347,6 +357,10 @@ func (g *githubEvent) advisory() {
 	it.Level = strings.ToLower(a.str("severity"))
 	it.Thread = thread("advisory", a.str("ghsa_id"))
 	it.Title = title("Security advisory "+g.action, a.str("summary"))
+	if g.event == "repository_advisory" && g.action == "reported" { // told to the maintainers only, until it is published
+		it.Kind, it.Private = digest.KindRequest, true
+		it.Title = title("Vulnerability reported in private", a.str("summary"))
+	}
 	it.Body = excerpt(a.str("description"))
 	if u := a.link("html_url", "references.0.url"); u != "" {
 		it.URL = u

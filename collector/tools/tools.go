@@ -60,21 +60,22 @@ type Tool struct {
 
 // Types are the types a source may have, by name. A source of type auto tells by each delivery: see Detect.
 func Types() map[string]Tool {
-	all := []Tool{
-		{Name: "alertmanager", Read: Alertmanager, GivesUp: true}, // only 5xx and lost connections are tried again
-		{Name: "cloudevents", Read: CloudEvents},
-		{Name: "discord", Read: Discord, Status: http.StatusNoContent},
-		{Name: "generic", Read: Generic, Query: true},
-		{Name: "github", Read: GitHub, Limit: 25 << 20}, // GitHub's own cap of a payload
-		{Name: "grafana", Read: Grafana},
-		{Name: "pagerduty", Read: PagerDuty},
-		{Name: "sentry", Read: Sentry},
-		{Name: "slack", Read: Slack, Reply: "ok"},
-		{Name: "standard-webhooks", Read: StandardWebhooks},
+	return map[string]Tool{
+		"alertmanager":      {Name: "alertmanager", Read: Alertmanager, GivesUp: true}, // only 5xx and lost connections are tried again
+		"bitbucket":         {Name: "bitbucket", Read: Bitbucket},
+		"cloudevents":       {Name: "cloudevents", Read: CloudEvents},
+		"discord":           {Name: "discord", Read: Discord, Status: http.StatusNoContent},
+		"forgejo":           {Name: "forgejo", Read: Gitea},
+		"generic":           {Name: "generic", Read: Generic, Query: true},
+		"gitea":             {Name: "gitea", Read: Gitea},
+		"github":            {Name: "github", Read: GitHub, Limit: 25 << 20}, // GitHub's own cap of a payload
+		"gitlab":            {Name: "gitlab", Read: GitLab},
+		"grafana":           {Name: "grafana", Read: Grafana},
+		"jira":              {Name: "jira", Read: Jira},
+		"linear":            {Name: "linear", Read: Linear},
+		"pagerduty":         {Name: "pagerduty", Read: PagerDuty},
+		"sentry":            {Name: "sentry", Read: Sentry},
+		"slack":             {Name: "slack", Read: Slack, Reply: "ok"},
+		"standard-webhooks": {Name: "standard-webhooks", Read: StandardWebhooks},
 	}
-	types := make(map[string]Tool, len(all))
-	for _, t := range all {
-		types[t.Name] = t
-	}
-	return types
 }

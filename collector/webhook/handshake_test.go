@@ -194,7 +194,7 @@ func TestTypeTools(t *testing.T) {
 			t.Errorf("type %s is not in typeTools", name)
 		}
 	}
-	for _, name := range []string{"github", "sentry", "grafana", "pagerduty", "discord", "slack", "standard-webhooks", "gitea", "forgejo", "gogs", "bitbucket", "jira", "linear"} {
+	for _, name := range []string{"github", "sentry", "grafana", "pagerduty", "discord", "slack", "standard-webhooks", "gitea", "forgejo", "bitbucket", "jira", "linear"} {
 		found := false
 		for i := range schemes {
 			found = found || strings.Contains(schemes[i].tool, typeTools[name])
