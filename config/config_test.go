@@ -205,7 +205,7 @@ func TestSchema(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"time_zone: UTC", "mail: {from: a@example.com}", minimal + "colour: blue", minimal + "rules: []",
-		minimal + "sources: [{name: a, type: auto, secret_file: /a}]", minimal + "digests: {top: many}", minimal + "digests: {top: 0}",
+		minimal + "sources: [{name: a, type: jenkins, secret_file: /a}]", minimal + "digests: {top: many}", minimal + "digests: {top: 0}",
 		minimal + "subscribers: [{address: a@example.com, alerts: 1}]", minimal + "projects: {name: a}", minimal + "kinds: {a: {b: c}}",
 	} {
 		if validate(bad) == nil {
