@@ -17,9 +17,9 @@ func TestCheckReadsSecrets(t *testing.T) {
 		want           string
 	}{
 		{"good", "first", "second", 0, "is good: 2 sources"},
-		{"empty", "first", "\n", 1, "q.yaml:4:39: D/two is empty; write the secret into it"},
-		{"shared", "first", "second\nfirst\n", 1, "q.yaml:4:39: a line of D/two is a secret of the source a too; give each a secret of its own"},
-		{"not there", "first", "-", 0, "q.yaml:4:39: note: D/two is not there; write the secret into it before the service starts"},
+		{"empty", "first", "\n", 1, "q.yaml:4:43: D/two is empty; write the secret into it"},
+		{"shared", "first", "second\nfirst\n", 1, "q.yaml:4:43: a line of D/two is a secret of the source a too; give each a secret of its own"},
+		{"not there", "first", "-", 0, "q.yaml:4:43: note: D/two is not there; write the secret into it before the service starts"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -34,7 +34,7 @@ func TestCheckReadsSecrets(t *testing.T) {
 				}
 			}
 			var out, faults bytes.Buffer
-			e := &env{ctx: t.Context(), stdin: strings.NewReader(""), stdout: &out, stderr: &faults, getenv: func(string) string { return "" },
+			e := &env{ctx: t.Context(), stdin: strings.NewReader(""), stdout: &out, stderr: &faults, getenv: func(name string) string { return map[string]string{"HOME": dir}[name] },
 				now: func() time.Time { return time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC) }}
 			status := run(e, []string{"--config", file, "check"})
 			got := strings.ReplaceAll(strings.ReplaceAll(out.String(), file, "q.yaml"), dir, "D")

@@ -216,3 +216,9 @@ func TestTokensAreNotForged(t *testing.T) {
 		t.Errorf("another sender's header of that name counts: %q", got)
 	}
 }
+
+func base64MAC(key []byte, text string) string {
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte(text))
+	return base64.StdEncoding.EncodeToString(m.Sum(nil))
+}
