@@ -169,7 +169,7 @@ func TestSourceProject(t *testing.T) {
 
 // A body tells its tool without any header, and a header where the body does not.
 func TestDetectTools(t *testing.T) {
-	other := map[string]bool{"template.json": true, "no_alerts.json": true, "no_data": true, "not_pagerduty.json": true, "other.json": true, "no_event.json": true,
+	other := map[string]bool{"template.json": true, "from_prometheus.json": true, "no_alerts.json": true, "no_data": true, "not_pagerduty.json": true, "other.json": true, "no_event.json": true,
 		"test_message.json": false, "v2_ping.json": true, "poll.json": true, "slack_form.json": true}
 	for _, tool := range []string{"alertmanager", "grafana", "pagerduty", "sentry", "discord", "cloudevents", "standard-webhooks"} {
 		names, bodies := samples(t, tool)

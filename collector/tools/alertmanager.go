@@ -15,6 +15,9 @@ func Alertmanager(h http.Header, body []byte) (Reading, error) {
 	if err != nil {
 		return Reading{}, err
 	}
+	if list, ok := n.v.([]any); ok { // as Prometheus itself posts them
+		n = node{map[string]any{"alerts": list, "receiver": ""}}
+	}
 	if n.object() == nil {
 		return Reading{}, fmt.Errorf("%w: Alertmanager posts a JSON object", ErrUnreadable)
 	}

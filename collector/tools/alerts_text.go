@@ -57,6 +57,19 @@ func (s *alertSet) title(state string) string {
 	return digest.OneLine(title(head, name, what), titleMax-len(tail)) + tail
 }
 
+// alertTag is what the templates of Alertmanager and Grafana put before a message's title: [FIRING:2], [RESOLVED].
+var alertTag = regexp.MustCompile(`(?i)^\W{0,4}\[(FIRING|RESOLVED)(?::\d+)?(?:, ?RESOLVED:\d+)?\]\s*(\S.*)`)
+
+// asAlert gives a message whose title is an alert's the alert's state and thread, so that it and its end are one line.
+func asAlert(it *digest.Item) {
+	m := alertTag.FindStringSubmatch(it.Title)
+	if m == nil {
+		return
+	}
+	it.State = strings.ToLower(m[1])
+	it.Event, it.Title, it.Thread = "alert."+it.State, title(words(it.State), m[2]), thread("alert", m[2])
+}
+
 // where is the first label that all alerts share and that names a thing.
 func (s *alertSet) where() string {
 	for _, k := range whereLabels {

@@ -122,6 +122,7 @@ func discordMessage(h http.Header, n node) Reading {
 		return Reading{Items: []digest.Item{it}, Hint: !sure}
 	}
 	it.Title = strings.TrimRight(it.Title, ": ")
+	asAlert(&it)
 	it.Body = excerpt(paragraphs(parts...))
 	return Reading{Items: []digest.Item{it}, Hint: true}
 }

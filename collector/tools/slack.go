@@ -46,6 +46,7 @@ func Slack(h http.Header, body []byte) (Reading, error) {
 	}
 	it.Body = excerpt(m.body(it.Title))
 	it.OccurredAt = n.when("attachments.0.ts")
+	asAlert(&it)
 	return Reading{Key: key, Items: []digest.Item{it}, Hint: true}, nil
 }
 

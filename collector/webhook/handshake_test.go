@@ -36,6 +36,8 @@ func TestHandshakes(t *testing.T) {
 		{"Microsoft Graph, markup", "POST", tok + "?validationToken=%3Cscript%3E", "", nil, 200, ""},
 		{"Microsoft Graph without a secret", "POST", "/hooks/any?validationToken=x", "", nil, 401, ""},
 		{"Asana", "POST", tok, "", []string{"X-Hook-Secret: b537207f20cbfa02357cf448134da559"}, 200, ""},
+		{"a header named so beside news", "POST", tok, `{"title":"News"}`, []string{"X-Hook-Secret: b537207f"}, 202, ""},
+		{"a query named so beside news", "POST", tok + "?validationToken=x", `{"title":"News"}`, nil, 202, ""},
 		{"Twitch", "POST", tok, `{"challenge":"pogchamp-kappa","subscription":{}}`, []string{"Twitch-Eventsub-Message-Type: webhook_callback_verification"}, 200, "pogchamp-kappa"},
 		{"Meta", "GET", "/hooks/any?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=any-token-1", "", nil, 200, "1158201444"},
 		{"Meta, wrong token", "GET", "/hooks/any?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=guess", "", nil, 401, ""},

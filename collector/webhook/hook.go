@@ -70,6 +70,14 @@ func (h *Handler) tool(src *source, header http.Header, body []byte) tools.Tool 
 	return h.types[src.Type]
 }
 
+// patient makes a fault that may pass (408, 429) one after which a sender that gives up on a 4xx tries again.
+func (h *Handler) patient(p problem, src *source, header http.Header, body []byte) problem {
+	if (p.Status == http.StatusRequestTimeout || p.Status == http.StatusTooManyRequests) && h.tool(src, header, body).GivesUp {
+		p.Status, p.retry = http.StatusServiceUnavailable, 1
+	}
+	return p
+}
+
 // receive takes one delivery: who, then the body, then what it says, then the store, then the answer.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 	header := signature(r.Header, src.Type)
@@ -85,7 +93,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 	wire, m, err := h.readBody(w, r, limit)
 	defer m.release()
 	if err != nil {
-		h.fault(w, src.Name, bodyFault(err, limit))
+		h.fault(w, src.Name, h.patient(bodyFault(err, limit), src, r.Header, nil))
 		return
 	}
 	if who == signed && !verify(header, src.Type, r.Header, wire, h.opt.BaseURL+r.URL.EscapedPath(), src.Secrets, h.opt.Now()) {
@@ -94,10 +102,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 	}
 	if src.limit != nil && !src.limit.AllowN(h.opt.Now(), 1) {
 		p := problem{Status: http.StatusTooManyRequests, Detail: "This source posts faster than it may.", retry: 1}
-		if h.tool(src, r.Header, wire).GivesUp {
-			p.Status = http.StatusServiceUnavailable
-		}
-		h.fault(w, src.Name, p)
+		h.fault(w, src.Name, h.patient(p, src, r.Header, wire))
 		return
 	}
 	if h.handshake(w, r, src, wire) {
