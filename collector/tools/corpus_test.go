@@ -112,8 +112,10 @@ func TestCorpus(t *testing.T) {
 				checkItem(t, it)
 				if s.project != "" {
 					named++
-					if strings.EqualFold(it.Project, s.project) {
+					if digest.ProjectKey(it.Project) == digest.ProjectKey(s.project) {
 						projects++
+					} else {
+						t.Logf("%-60s the project is %q, the index names %q", s.file, it.Project, s.project)
 					}
 				}
 				t.Logf("%-60s [%s] %s | %s | %s%s %s %s %s| %s", s.file, it.Project, it.Title, it.Author, it.Event, mark("=", it.State), mark("!", it.Level), it.Priority, it.Thread, it.URL)

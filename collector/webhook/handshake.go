@@ -51,7 +51,7 @@ var wordForm = regexp.MustCompile(`^[\w .,:;~+/=-]+$`)
 // handshake answers a post of a known sender that only tries the address; false if it is none.
 func (h *Handler) handshake(w http.ResponseWriter, r *http.Request, src *source, body []byte) bool {
 	body = bytes.TrimSpace(body)
-	empty := len(body) == 0 || string(body) == "{}" // what brings more is no mere try, whatever stands around it
+	empty := len(body) == 0 || string(body) == "{}"                                                     // what brings more is no mere try, whatever stands around it
 	if s := r.Header.Get("X-Hook-Secret"); s != "" && empty && r.Header.Get("X-Hook-Signature") == "" { // Asana
 		if isWord(s) {
 			w.Header().Set("X-Hook-Secret", s)
