@@ -7,7 +7,6 @@ import "strings"
 // means the key as a whole, else these values of it (one that ends in ':' with anything behind it).
 var notYet = map[string][]string{
 	"rules":                  nil,
-	"retention":              nil,
 	"mail.dkim":              nil,
 	"mail.return_path":       nil,
 	"inboxes.imap.oauth2":    nil,

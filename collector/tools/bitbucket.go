@@ -118,7 +118,7 @@ func (b *bitbucketEvent) actor() string {
 
 // project is the full name on Cloud, on Server the project's key and the repository's slug.
 func (b *bitbucketEvent) project() string {
-	if p := b.str("repository.full_name"); p != "" {
+	if p := b.str("repository.full_name", "repository.fullName"); p != "" {
 		return p
 	}
 	for _, at := range []string{"repository", "pullRequest.toRef.repository", "new"} {
@@ -323,48 +323,6 @@ func (b *bitbucketEvent) commitStatus() digest.Reason {
 	}
 	it.OccurredAt = s.when("updated_on", "created_on")
 	return ""
-}
-
-func (b *bitbucketEvent) commitComment(what string) {
-	it := b.item
-	sha := short(b.str("commit.hash", "commit", "comment.commit.hash"))
-	it.Thread = thread("commit", sha)
-	b.comment(strings.TrimSpace("commit "+sha), "", strings.TrimPrefix(strings.TrimPrefix(what, "commit_comment_"), "comment:"))
-	if it.Body != "" {
-		it.Title = title(it.Title, firstLine(b.str("comment.content.raw", "comment.text")))
-	}
-}
-
-// comment fills the item for a comment that was made, edited, deleted, resolved or reopened.
-func (b *bitbucketEvent) comment(on, of, what string) {
-	it, c := b.item, b.at("comment")
-	it.Kind = digest.KindComment
-	text := quote(c.str("content.raw", "text"))
-	head := "Comment"
-	if path := c.str("inline.path", "anchor.path"); path != "" {
-		head = "Review comment"
-		if line := c.str("inline.to", "inline.from", "anchor.line"); line != "" {
-			path += ":" + line
-		}
-		text = paragraphs(code(path), text)
-	}
-	switch what {
-	case "created", "added", "":
-		it.Body = text
-	case "updated", "edited":
-		head += " edited"
-		b.low()
-	default:
-		head += " " + what
-		b.low()
-	}
-	it.Title = title(head+" on "+on, of)
-	if u := c.link("links.html.href", "links.self.0.href"); u != "" {
-		it.URL = u
-	}
-	if t := c.when("updated_on", "updatedDate", "created_on", "createdDate"); !t.IsZero() {
-		it.OccurredAt = t
-	}
 }
 
 // service is Bitbucket's old POST service, which only ever told of pushes.

@@ -6,7 +6,7 @@ import (
 	"quietpost/digest"
 )
 
-// What people do on Bitbucket: pull requests and issues.
+// What people do on Bitbucket: pull requests, issues and comments.
 
 // bitbucketDone says what an event on a pull request did to it, its state after that and whether it is bookkeeping.
 // Cloud and Server have other words for the same.
@@ -52,7 +52,7 @@ func (b *bitbucketEvent) pullRequest(what string) {
 	pr, it := b.at("pullrequest"), b.item
 	no := numbered("PR", pr.str("id"))
 	it.Kind, it.Thread = digest.KindReview, thread("pr", pr.str("id"))
-	if u := pr.link("links.html.href"); u != "" {
+	if u := pr.link("links.html.href", "link"); u != "" { // link is the Post Webhooks plugin's of old Servers
 		it.URL = u
 	}
 	if rest, ok := strings.CutPrefix(what, "comment_"); ok {
@@ -64,7 +64,7 @@ func (b *bitbucketEvent) pullRequest(what string) {
 		b.low()
 	}
 	into := ""
-	if from, to := pr.str("source.branch.name"), pr.str("destination.branch.name"); from != "" && to != "" {
+	if from, to := pr.str("source.branch.name", "fromRef.branch.name"), pr.str("destination.branch.name", "toRef.branch.name"); from != "" && to != "" {
 		if fork := pr.str("source.repository.full_name"); fork != "" && fork != pr.str("destination.repository.full_name") {
 			from = fork + ":" + from
 		}
@@ -132,7 +132,8 @@ func (b *bitbucketEvent) serverPullRequest(what string) {
 			}
 		}
 		if len(added) > 0 {
-			it.Priority, it.State = "", "open"
+			notLow(it)
+			it.State = "open"
 			done = "Review of " + no + " asked of " + list(added)
 		}
 	}
@@ -237,4 +238,46 @@ func (b *bitbucketEvent) issueChange(no string) string {
 		return no + " updated"
 	}
 	return no + " has another " + list(fields)
+}
+
+func (b *bitbucketEvent) commitComment(what string) {
+	it := b.item
+	sha := short(b.str("commit.hash", "commit", "comment.commit.hash"))
+	it.Thread = thread("commit", sha)
+	b.comment(strings.TrimSpace("commit "+sha), "", strings.TrimPrefix(strings.TrimPrefix(what, "commit_comment_"), "comment:"))
+	if it.Body != "" {
+		it.Title = title(it.Title, firstLine(b.str("comment.content.raw", "comment.text")))
+	}
+}
+
+// comment fills the item for a comment that was made, edited, deleted, resolved or reopened.
+func (b *bitbucketEvent) comment(on, of, what string) {
+	it, c := b.item, b.at("comment")
+	it.Kind = digest.KindComment
+	text := quote(c.str("content.raw", "text"))
+	head := "Comment"
+	if path := c.str("inline.path", "anchor.path"); path != "" {
+		head = "Review comment"
+		if line := c.str("inline.to", "inline.from", "anchor.line"); line != "" {
+			path += ":" + line
+		}
+		text = paragraphs(code(path), text)
+	}
+	switch what {
+	case "created", "added", "":
+		it.Body = text
+	case "updated", "edited":
+		head += " edited"
+		b.low()
+	default:
+		head += " " + what
+		b.low()
+	}
+	it.Title = title(head+" on "+on, of)
+	if u := c.link("links.html.href", "links.self.0.href"); u != "" {
+		it.URL = u
+	}
+	if t := c.when("updated_on", "updatedDate", "created_on", "createdDate"); !t.IsZero() {
+		it.OccurredAt = t
+	}
 }

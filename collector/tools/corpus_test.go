@@ -76,10 +76,9 @@ func checkItem(t *testing.T, it digest.Item) {
 }
 
 func TestCorpus(t *testing.T) {
-	types := Types()
-	adapters := map[string]Adapter{"github-enterprise": GitHub, "slack-incoming": Slack, "mattermost-incoming": Slack, "slack-outgoing": Slack,
-		"grafana-oncall-formatted": Grafana}
-	for name, tool := range types {
+	adapters := map[string]Adapter{"bitbucket-services-legacy": Bitbucket, "github-enterprise": GitHub, "gogs": Gitea,
+		"grafana-oncall-formatted": Grafana, "mattermost-incoming": Slack, "slack-incoming": Slack, "slack-outgoing": Slack}
+	for name, tool := range Types() {
 		adapters[name] = tool.Read
 	}
 	for _, own := range []bool{true, false} {

@@ -121,7 +121,10 @@ func discordMessage(h http.Header, n node) Reading {
 		it, sure := genericItem(h, n)
 		return Reading{Items: []digest.Item{it}, Hint: !sure}
 	}
-	it.Title = strings.TrimRight(it.Title, ": ")
+	if it.Title == "" { // nothing but signs that no reader sees
+		return Reading{Ignored: "the message is empty"}
+	}
+	it.Title = orElse(strings.TrimRight(it.Title, ": "), it.Title)
 	asAlert(&it)
 	it.Body = excerpt(paragraphs(parts...))
 	return Reading{Items: []digest.Item{it}, Hint: true}

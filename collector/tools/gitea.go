@@ -231,7 +231,7 @@ func (g *giteaEvent) actionRun() digest.Reason {
 	g.result(name, "run", run.str("prettyref"), concluded(status))
 	if g.action == "recover" {
 		it.Title = strings.Replace(it.Title, " passed", " works again", 1)
-		it.Priority = ""
+		notLow(it)
 	}
 	it.Title = title(it.Title, run.str("title"))
 	if it.Project == "" {

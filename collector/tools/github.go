@@ -3,6 +3,7 @@ package tools
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"quietpost/digest"
@@ -54,7 +55,7 @@ func (g *githubEvent) infer() string {
 		{"deployment", "deployment"}, {"comment", "commit_comment"}, {"forkee", "fork"},
 		{"hook zen", "ping"}, {"hook hook_id", "ping"}, {"starred_at", "star"},
 		{"ref before after", "push"}, {"ref ref_type master_branch", "create"}, {"ref ref_type", "delete"},
-		{"context state sha", "status"}, {"label", "label"}, {"milestone", "milestone"},
+		{"context state sha", "status"}, {"installation repositories_added", "installation_repositories"}, {"label", "label"}, {"milestone", "milestone"},
 	} {
 		all := true
 		for _, k := range strings.Fields(c.keys) {
@@ -74,8 +75,11 @@ func (g *githubEvent) infer() string {
 			}
 		}
 	}
-	if g.has("repository") {
+	switch {
+	case g.has("repository"):
 		return "repository"
+	case g.has("installation.account"):
+		return "installation"
 	}
 	return ""
 }
@@ -185,6 +189,23 @@ func low(it *digest.Item) {
 	}
 	it.Reasons["priority"] = "bookkeeping, or what went as it should"
 }
+
+// notLow takes low back.
+func notLow(it *digest.Item) {
+	it.Priority = ""
+	delete(it.Reasons, "priority")
+}
+
+// botComment gives a comment that a bot wrote low priority; what bots do otherwise counts as anybody's.
+func botComment(it *digest.Item, login string) {
+	if strings.HasSuffix(login, "[bot]") || tokenBot.MatchString(login) {
+		low(it)
+		it.Reasons["priority"] = "a bot wrote it"
+	}
+}
+
+// tokenBot are the users that GitLab makes for the access tokens of projects and groups.
+var tokenBot = regexp.MustCompile(`^(?:project|group)_\d+_bot`)
 
 // urgent marks an item, with the reason that mails and explain will show.
 func urgent(it *digest.Item, why digest.Reason) {

@@ -35,7 +35,7 @@ func (g *githubEvent) pullRequest() {
 	case "dequeued":
 		what = no + " taken off the merge queue"
 		if why := strings.ToLower(words(g.str("reason"))); why != "" && why != "merge" {
-			what += " (" + why + ")"
+			what += " (" + strings.Replace(why, "ci ", "CI ", 1) + ")"
 		}
 	case "auto_merge_enabled":
 		what = no + " will merge when it may"
@@ -211,6 +211,7 @@ func (g *githubEvent) comment(what, on, of string) {
 		it.Body = ""
 		g.low()
 	}
+	botComment(it, g.str("comment.user.login"))
 	it.Title = title(what+" on "+on, of)
 	g.about(g.at("comment"))
 }

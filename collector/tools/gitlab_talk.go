@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"regexp"
 	"strings"
 
 	"quietpost/digest"
@@ -15,7 +16,7 @@ func (g *gitlabEvent) mergeRequest() {
 	no = strings.Replace(no, "#", "!", 1)
 	it.Kind, it.Thread, it.Tags = digest.KindReview, thread("mr", n), gitlabLabels(g.node)
 	draft := mr.truth("draft") || mr.truth("work_in_progress")
-	what := no + " " + gitlabDone(g.action)
+	var what string
 	switch g.opening() {
 	case "open", "reopen":
 		what, it.State = no+" "+map[string]string{"open": "opened", "reopen": "reopened"}[g.opening()], "open"
@@ -41,8 +42,15 @@ func (g *gitlabEvent) mergeRequest() {
 	if mr.truth("system") { // approvals that a push reset, not a person
 		g.low()
 	}
-	it.Title = title(what, mr.str("title"))
+	of := mr.str("title")
+	if draft { // what goes before it says so
+		of = draftMark.ReplaceAllString(of, "")
+	}
+	it.Title = title(what, of)
 }
+
+// draftMark is what makes a merge request a draft.
+var draftMark = regexp.MustCompile(`(?i)^\s*(?:draft:|wip:|\[draft\]|\[wip\]|\(draft\))\s*`)
 
 // opening is the action; where it is missing, as in the oldest versions, the state tells of it.
 func (g *gitlabEvent) opening() string {
@@ -164,12 +172,13 @@ func (g *gitlabEvent) edited(no string) string {
 	case changes.str("target_branch.current") != "":
 		return no + " now goes into " + changes.str("target_branch.current")
 	case changes.str("severity.current") != "":
-		g.item.Priority = ""
+		notLow(g.item)
 		return no + " is now of severity " + changes.str("severity.current")
 	case changes.str("escalation_status.current") != "":
-		g.item.Priority = ""
+		notLow(g.item)
 		return no + " " + gitlabEscalation[changes.str("escalation_status.current")]
 	case changes.has("due_date.current"):
+		notLow(g.item)
 		return no + " now due on " + changes.str("due_date.current")
 	case changes.truth("confidential.current"):
 		return no + " made confidential"
@@ -232,7 +241,7 @@ func (g *gitlabEvent) issue() {
 	if it.Level = strings.ToLower(a.str("severity")); it.Level == "unknown" {
 		it.Level = ""
 	}
-	what := no + " " + gitlabDone(g.action)
+	var what string
 	switch g.opening() {
 	case "open", "reopen":
 		what, it.State = no+" "+map[string]string{"open": "opened", "reopen": "reopened"}[g.opening()], "open"
@@ -306,5 +315,6 @@ func (g *gitlabEvent) note() {
 	case a.truth("system"):
 		g.low()
 	}
+	botComment(it, g.str("user.username"))
 	it.Title = title(what+" on "+on, of)
 }

@@ -236,6 +236,9 @@ func (j *jiraEvent) comment(key, summary, done string) {
 		what, it.Body = what+" "+done, ""
 		j.low()
 	}
+	if c.str("author.accountType") == "app" {
+		botComment(it, "[bot]")
+	}
 	if it.Author == "" {
 		it.Author = j.str("user.displayName", "user.name")
 	}

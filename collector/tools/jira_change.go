@@ -72,7 +72,7 @@ func (j *jiraEvent) updated(key, summary, kind string) digest.Reason {
 	}
 	it.Body = strings.Join(lines, "\n")
 	if commented {
-		it.Priority = ""
+		notLow(it)
 		it.Body = paragraphs(it.Body, quote(jiraText(j.at("comment.body"))))
 	}
 	return ""

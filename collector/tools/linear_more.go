@@ -50,6 +50,9 @@ func (l *linearEvent) comment() {
 		on = "an issue"
 	}
 	it.Title = title(what+" on "+on, of)
+	if d.has("botActor.name") && !d.has("user.name") {
+		botComment(it, "[bot]")
+	}
 	if l.action == "create" {
 		if who := d.str("user.name", "botActor.name", "externalUser.name"); who != "" {
 			it.Author = who
