@@ -28,8 +28,10 @@ func CloudEvents(h http.Header, body []byte) (Reading, error) {
 	switch {
 	case err == nil && isList && (strings.HasPrefix(mode, "application/cloudevents") || isCloudEvent(n.at("0"))):
 		return eventBatch(list), nil
-	case err == nil && (isCloudEvent(n) || strings.HasPrefix(mode, "application/cloudevents") && n.object() != nil):
+	case err == nil && (isCloudEvent(n) || strings.HasPrefix(mode, "application/cloudevents") && n.object() != nil && !isCDEvent(n)):
 		return eventReading([]cloudEvent{structuredEvent(n)}), nil // the body wins over headers
+	case err == nil && isCDEvent(n) && h.Get("Ce-Id") == "": // without the envelope
+		return Reading{Key: strings.TrimSpace(n.str("context.source") + " " + n.str("context.id")), Items: []digest.Item{cdEvent(n)}}, nil
 	case strings.HasPrefix(mode, "application/cloudevents"):
 		if err == nil {
 			err = fmt.Errorf("%w: an event is a JSON object", ErrUnreadable)
@@ -153,8 +155,8 @@ func (e *cloudEvent) items() []digest.Item {
 		}
 		return []digest.Item{*g.item}
 	}
-	if strings.HasPrefix(kind, "dev.cdevents.") || e.data.has("context.type") && e.data.has("subject.content") {
-		return []digest.Item{cdEvent(e.data, kind)}
+	if isCDEvent(e.data) {
+		return []digest.Item{cdEvent(e.data)}
 	}
 	it := typedItem(kind, e.attributes.str("subject"), e.data)
 	if p := e.data.str(dataProjects...); p != "" {
@@ -273,50 +275,3 @@ func sourceProject(source string) string {
 	}
 	return u.Hostname()
 }
-
-// cdEvent reads an event of CDEvents (https://cdevents.dev): context, subject and its content.
-func cdEvent(n node, kind string) digest.Item {
-	kind = orElse(kind, n.str("context.type"))
-	it := digest.Item{Kind: digest.KindStatus, Event: kind, OccurredAt: n.when("context.timestamp")}
-	subject, content := n.at("subject"), n.at("subject.content")
-	parts := strings.Split(strings.TrimPrefix(kind, "dev.cdevents."), ".")
-	thing, did := parts[0], ""
-	if len(parts) > 1 {
-		did = parts[1]
-	}
-	name := content.str("pipelineName", "taskName", "testCase.name", "testSuite.name", "name", "title", "service.id", "ticketId", "summary")
-	if name == "" {
-		name = subject.str("id")
-	}
-	if strings.Contains(thing, "service") || thing == "environment" {
-		it.Kind = digest.KindDeploy
-	}
-	outcome := strings.ToLower(content.str("outcome", "conclusion"))
-	switch outcome {
-	case "success", "pass", "passed":
-		it.State, did = "passed", "passed"
-	case "failure", "fail", "failed", "error":
-		it.State, did = "failed", "failed"
-	case "":
-	default:
-		it.State = outcome
-	}
-	it.Title = title(words(cdThing(thing))+" "+did, name)
-	if where := content.str("environment.name", "environment.id"); where != "" {
-		it.Title = title(it.Title + " in " + where)
-	}
-	it.Project = orElse(sourceProject(n.str("context.source")), content.str("repository.name", "repository.id"))
-	if r := content.str("repository.name", "repository.id"); r != "" {
-		it.Project = r
-	}
-	it.URL = content.link("uri", "url", "viewUrl", "repository.viewUrl")
-	it.Author = content.str("creator", "assignees.0")
-	it.Thread = thread(thing, subject.str("id"))
-	it.Body = escape(excerpt(content.str("errors", "reason", "description")))
-	return it
-}
-
-var cdWords = map[string]string{"pipelinerun": "pipeline", "taskrun": "task", "testcaserun": "test", "testsuiterun": "test suite",
-	"testoutput": "test output", "servicedeployment": "service"}
-
-func cdThing(s string) string { return orElse(cdWords[s], s) }

@@ -35,6 +35,7 @@ var signs = []sign{
 
 	{tool: "jira", shape: func(n node) bool { return n.str("webhookEvent") != "" }}, // Server names itself in no header
 	{tool: "cloudevents", shape: isCloudEvent},
+	{tool: "cloudevents", shape: isCDEvent},
 	{tool: "grafana", shape: isGrafana},
 	{tool: "alertmanager", shape: isAlertGroup},
 	{tool: "pagerduty", shape: isPagerDuty},
