@@ -116,7 +116,7 @@ type IMAP struct {
 type Source struct {
 	Pos        Pos    `json:"-"`
 	Name       string // unique among sources and inboxes, compared without case; required
-	Type       string // generic, slack or github; required
+	Type       string // one of sourceTypes; required
 	SecretFile Path   // each line is a valid secret; required unless Open
 	Project    string // project of an item that names none; default none
 	Open       bool   // takes posts without a secret; default false

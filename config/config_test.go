@@ -95,7 +95,7 @@ func TestExampleSwitchedOn(t *testing.T) {
 		Sources: []Source{
 			{Name: "github", Type: "github", SecretFile: plain("/etc/quietpost/github.secret")},
 			{Name: "chat", Type: "slack", SecretFile: plain("/etc/quietpost/chat.token"), Project: "apollo"},
-			{Name: "lab", Type: "generic", Open: true, From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+			{Name: "lab", Type: "auto", Open: true, From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 		},
 		Projects: []Project{{Name: "apollo", Title: "Apollo", Aliases: []string{"acme/apollo", "acme/apollo-web"},
 			Owners: []string{"ana@example.com"}}},
@@ -207,7 +207,7 @@ func TestSchema(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"time_zone: UTC", "mail: {from: a@example.com}", minimal + "colour: blue", minimal + "rules: []",
-		minimal + "sources: [{name: a, type: auto, secret_file: /a}]", minimal + "digests: {top: many}", minimal + "digests: {top: 0}",
+		minimal + "sources: [{name: a, type: jenkins, secret_file: /a}]", minimal + "digests: {top: many}", minimal + "digests: {top: 0}",
 		minimal + "subscribers: [{address: a@example.com, alerts: 1}]", minimal + "projects: {name: a}", minimal + "kinds: {a: {b: c}}",
 	} {
 		if validate(bad) == nil {

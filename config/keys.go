@@ -102,10 +102,31 @@ func (s *IMAP) keys() []key {
 	}
 }
 
+// sourceTypes are the tools that may post, and auto for whichever a delivery shows to be from.
+var sourceTypes = []string{
+	"alertmanager",
+	"auto",
+	"bitbucket",
+	"cloudevents",
+	"discord",
+	"forgejo",
+	"generic",
+	"gitea",
+	"github",
+	"gitlab",
+	"grafana",
+	"jira",
+	"linear",
+	"pagerduty",
+	"sentry",
+	"slack",
+	"standard-webhooks",
+}
+
 func (s *Source) keys() []key {
 	return []key{
 		{"name", text(&s.Name, name), "github", "Posts arrive at /hooks/NAME; unique among sources and inboxes.", true},
-		{"type", oneOf(&s.Type, "bitbucket", "forgejo", "generic", "gitea", "github", "gitlab", "jira", "linear", "slack"), "generic", "The tool that posts.", true},
+		{"type", oneOf(&s.Type, sourceTypes...), "generic", "The tool that posts.", true},
 		{"secret_file", file(&s.SecretFile), "/etc/quietpost/github.secret", "File with the secrets, one a line, each valid.", false},
 		{"project", text(&s.Project, projectKey), "apollo", "Project of an item that names none.", false},
 		{"open", yesNo(&s.Open), "true", "Takes posts without a secret, from this machine unless from says where else.", false},

@@ -13,7 +13,7 @@ var notYet = map[string][]string{
 	"inboxes.after":          {"seen", "move:"},
 	"sources.map":            nil,
 	"sources.rate":           nil,
-	"sources.type":           {"auto", "alertmanager", "cloudevents", "grafana", "jenkins", "pagerduty", "sentry"},
+	"sources.type":           {"jenkins"},
 	"kinds.*.respond_within": nil,
 	"kinds.*.escalate_to":    nil,
 	"kinds.*.repeat_every":   nil,

@@ -112,6 +112,9 @@ func plain(body []byte) (text string, ok bool) {
 func plainText(s string) digest.Item {
 	head := firstLine(strings.ToValidUTF8(s, "\uFFFD"))
 	it := digest.Item{Title: title(strings.TrimLeft(head, "# ")), Kind: digest.KindStatus}
+	for _, line := range []string{wordLine(s), head, "A text without words"} { // the first line may be mere signs
+		it.Title = orElse(it.Title, title(line))
+	}
 	if rest := strings.TrimSpace(strings.TrimSpace(s)[len(firstLine(s)):]); rest != "" || it.Title != head {
 		it.Body = excerpt(s)
 	}

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"quietpost/collector/tools"
 	"quietpost/digest"
@@ -32,14 +34,48 @@ func (h *Handler) hook(w http.ResponseWriter, r *http.Request) {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	case http.MethodGet, http.MethodHead:
-		if r.URL.RawQuery == "" {
+		switch {
+		case r.URL.RawQuery == "" || r.Method == http.MethodHead:
 			sendText(w, http.StatusOK, "text/plain; charset=utf-8", "This is a door for deliveries: use POST.\n")
+			return
+		case h.firstContact(w, r, src):
+			return
+		case src.Type == "auto" || h.types[src.Type].Query:
+			h.receive(w, asForm(r), src)
 			return
 		}
 		fallthrough // what a query says would be lost: better refused
 	default:
 		h.fault(w, src.Name, problem{Status: http.StatusMethodNotAllowed, Detail: "Use POST.", allow: allowed})
 	}
+}
+
+// asForm makes of a GET with a query the form that a POST of the same would bring.
+func asForm(r *http.Request) *http.Request {
+	q := r.URL.Query()
+	q.Del(accessToken)
+	r = r.Clone(r.Context())
+	text := q.Encode()
+	r.Header.Del("Content-Encoding")
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+	return r
+}
+
+// tool is what a source's deliveries are read by; of type auto what this one tells, or its header where body is nil.
+func (h *Handler) tool(src *source, header http.Header, body []byte) tools.Tool {
+	if src.Type == "auto" {
+		return h.types[tools.Detect(header, body)]
+	}
+	return h.types[src.Type]
+}
+
+// patient makes a fault that may pass (408, 429) one after which a sender that gives up on a 4xx tries again.
+func (h *Handler) patient(p problem, src *source, header http.Header, body []byte) problem {
+	if (p.Status == http.StatusRequestTimeout || p.Status == http.StatusTooManyRequests) && h.tool(src, header, body).GivesUp {
+		p.Status, p.retry = http.StatusServiceUnavailable, 1
+	}
+	return p
 }
 
 // receive takes one delivery: who, then the body, then what it says, then the store, then the answer.
@@ -51,13 +87,13 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 		return
 	}
 	limit := h.opt.MaxBody
-	if own := h.types[src.Type].Limit; own > limit {
+	if own := h.tool(src, r.Header, nil).Limit; own > limit {
 		limit = own
 	}
 	wire, m, err := h.readBody(w, r, limit)
 	defer m.release()
 	if err != nil {
-		h.fault(w, src.Name, bodyFault(err, limit))
+		h.fault(w, src.Name, h.patient(bodyFault(err, limit), src, r.Header, nil))
 		return
 	}
 	if who == signed && !verify(header, src.Type, r.Header, wire, h.opt.BaseURL+r.URL.EscapedPath(), src.Secrets, h.opt.Now()) {
@@ -65,7 +101,12 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 		return
 	}
 	if src.limit != nil && !src.limit.AllowN(h.opt.Now(), 1) {
-		h.fault(w, src.Name, problem{Status: http.StatusTooManyRequests, Detail: "This source posts faster than it may.", retry: 1})
+		p := problem{Status: http.StatusTooManyRequests, Detail: "This source posts faster than it may.", retry: 1}
+		h.fault(w, src.Name, h.patient(p, src, r.Header, wire))
+		return
+	}
+	if h.handshake(w, r, src, wire) {
+		h.counter.WithLabelValues(src.Name, "handshake").Inc()
 		return
 	}
 	d, err := h.read(r, src, wire, limit, m)
@@ -79,8 +120,12 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 	if res, ok := h.store(w, r, src, d); ok {
 		status, a := answerOf(res)
 		h.counter.WithLabelValues(src.Name, a.Status).Inc()
-		if reply := h.types[src.Type].Reply; reply != "" {
-			sendText(w, http.StatusOK, "text/plain", reply)
+		switch tool := h.types[d.Receipt.Tool]; {
+		case tool.Reply != "":
+			sendText(w, http.StatusOK, "text/plain", tool.Reply)
+			return
+		case tool.Status != 0:
+			w.WriteHeader(tool.Status)
 			return
 		}
 		send(w, status, "application/json", a)
@@ -96,15 +141,12 @@ func (h *Handler) unauthorized(w http.ResponseWriter, r *http.Request, src *sour
 // read makes the delivery of a body. It fails only where nothing can be kept: too large once unpacked, no memory.
 func (h *Handler) read(r *http.Request, src *source, wire []byte, limit int64, m *meter) (digest.Delivery, error) {
 	rec := digest.Receipt{Source: src.Name, State: digest.Accepted, Sum: sha256.Sum256(wire), ReceivedAt: h.opt.Now()}
-	tool := h.types[src.Type]
 	body, err := h.decode(r.Header.Get("Content-Encoding"), wire, limit, m)
 	var reading tools.Reading
 	if errors.Is(err, errTooLarge) || errors.Is(err, errBusy) {
 		return digest.Delivery{}, err
 	}
-	if tool.Read == nil { // auto
-		tool = h.types[tools.Detect(r.Header, body)]
-	}
+	tool := h.tool(src, r.Header, body)
 	if src.Adapter != nil {
 		tool.Read = src.Adapter
 	}
@@ -116,10 +158,7 @@ func (h *Handler) read(r *http.Request, src *source, wire []byte, limit int64, m
 		reading, err = apply(tool.Read, r.Header, clean)
 	}
 	rec.Tool = tool.Name
-	rec.Key, rec.SameWithin = deliveryKey(r.Header, reading.Key), 0
-	if rec.Key == "" {
-		rec.Key, rec.SameWithin = digest.BodyKey(body), digest.BodyWindow
-	}
+	rec.Key, rec.SameWithin = keyOf(r.Header, reading, body)
 	rec.Header, rec.Raw = keptHeader(r.Header), clean[:min(len(clean), keepRaw)]
 	switch {
 	case err != nil:
@@ -175,6 +214,20 @@ func deliveryKey(h http.Header, own string) string {
 		}
 	}
 	return ""
+}
+
+// keyOf is by which a delivery is told from the next, and for how long, 0 for ever: an id, else what the adapter made of
+// its words, else the body's hash.
+func keyOf(h http.Header, reading tools.Reading, body []byte) (key string, within time.Duration) {
+	if reading.Within == 0 {
+		key = deliveryKey(h, reading.Key)
+	} else if key = deliveryKey(h, ""); key == "" {
+		return reading.Key, reading.Within
+	}
+	if key == "" {
+		return digest.BodyKey(body), digest.BodyWindow
+	}
+	return key, 0
 }
 
 // store hands the delivery over and waits until it is on disk. A sender that hangs up in between changes nothing: many
