@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"quietpost/digest"
 )
@@ -19,9 +18,8 @@ var builtins = []string{"all", "none", "any", "one", "filter", "map", "find", "f
 	"indexOf", "lastIndexOf", "hasPrefix", "hasSuffix", "max", "min", "first", "last", "get", "take", "keys", "values", "reverse", "flatten", "sort"}
 
 const (
-	stepName = "__step"
-	getName  = "__get"
-	addName  = "__add"
+	getName = "__get"
+	addName = "__add"
 )
 
 type function struct {
@@ -98,20 +96,6 @@ func Value(v any) any {
 		return out
 	}
 	return v
-}
-
-func capped(s string) string {
-	if len(s) <= MaxString {
-		return s
-	}
-	s = s[:MaxString]
-	for len(s) > 0 && !utf8.ValidString(s[len(s)-min(len(s), 4):]) {
-		s = s[:len(s)-1]
-		if len(s) < MaxString-4 {
-			break
-		}
-	}
-	return s
 }
 
 // get is member access that gives nil for whatever is not there.
