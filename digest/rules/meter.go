@@ -31,13 +31,14 @@ type (
 // that no single call is more than the budget, either.
 type meter struct {
 	work     int
+	limit    int
 	patterns []pattern
 }
 
 // weigh charges for a value as a whole: whoever gets it may look at all of it.
 func (m *meter) weigh(v any) (any, error) {
 	m.add(v)
-	if m.work > MaxWork {
+	if m.work > m.limit {
 		return nil, ErrBudget
 	}
 	return v, nil
@@ -49,14 +50,14 @@ func (m *meter) step(v any) (any, error) {
 	if s, ok := v.(string); ok {
 		m.work += len(s) / 16
 	}
-	if m.work > MaxWork {
+	if m.work > m.limit {
 		return nil, ErrBudget
 	}
 	return v, nil
 }
 
 func (m *meter) add(v any) {
-	if m.work++; m.work > MaxWork {
+	if m.work++; m.work > m.limit {
 		return
 	}
 	switch v := v.(type) {
@@ -65,14 +66,14 @@ func (m *meter) add(v any) {
 		m.work += len(v) / 16
 	case map[string]any:
 		for k, e := range v {
-			if m.work += len(k) / 16; m.work > MaxWork {
+			if m.work += len(k) / 16; m.work > m.limit {
 				return
 			}
 			m.add(e)
 		}
 	case []any:
 		for _, e := range v {
-			if m.work > MaxWork {
+			if m.work > m.limit {
 				return
 			}
 			m.add(e)
@@ -92,7 +93,7 @@ func (m *meter) match(v any, i int) (any, error) {
 	}
 	s, p := str(v), m.patterns[i]
 	m.add(v)
-	if m.work += len(s) / 16 * p.size; m.work > MaxWork {
+	if m.work += len(s) / 16 * p.size; m.work > m.limit {
 		return nil, ErrBudget
 	}
 	return p.re.MatchString(s), nil

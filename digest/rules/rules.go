@@ -109,13 +109,18 @@ func compile(source string, opts []expr.Option) (code *vm.Program, err error) {
 
 // Run evaluates the program over values of the names it was compiled with. The error is ErrBudget, or tells what went
 // wrong in the expression's own terms.
-func (p *Program) Run(values map[string]any) (out any, err error) {
+func (p *Program) Run(values map[string]any) (any, error) {
+	return p.run(&meter{limit: MaxWork}, values)
+}
+
+// run counts into a meter that several runs may share.
+func (p *Program) run(m *meter, values map[string]any) (out any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	m := meter{patterns: p.patterns}
+	m.patterns = p.patterns
 	env := map[string]any{weighName: weigher(m.weigh), stepName: weigher(m.step), matchName: matcher(m.match)}
 	for k, v := range values {
 		env[k] = v
