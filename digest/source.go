@@ -135,9 +135,9 @@ func habit(spoke []SourceHour, ran func(time.Time) bool) (gap int, ok bool) {
 	return gap, n >= habitHours && len(days) >= habitDays
 }
 
-// between counts the hours after one and before another in which the daemon ran.
-func between(after, before time.Time, ran func(time.Time) bool) (n int) {
-	for h := after.Add(time.Hour); h.Before(before) && n < 24*365; h = h.Add(time.Hour) {
+// between counts the hours after one and up to another in which the daemon ran.
+func between(after, upTo time.Time, ran func(time.Time) bool) (n int) {
+	for h := after.Add(time.Hour); !h.After(upTo) && n < 24*365; h = h.Add(time.Hour) {
 		if ran(h) {
 			n++
 		}
@@ -149,5 +149,5 @@ func inHours(n int) string {
 	if n >= 48 {
 		return fmt.Sprintf("%d days", (n+23)/24)
 	}
-	return fmt.Sprintf("%d hours", n+1)
+	return fmt.Sprintf("%d hours", n)
 }
