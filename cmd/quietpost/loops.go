@@ -146,6 +146,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 	h.reslot(ctx, g)
 	run(func() { h.every(ctx, g, "alerts", h.alerts, h.tickAlerts) })
 	run(func() { h.every(ctx, g, "digests", nil, h.tickDigests) })
+	run(func() { h.every(ctx, g, "watch", h.watch.kick, h.tickWatch) })
 	for i, s := range g.senders {
 		name := fmt.Sprintf("sender %d", i)
 		run(func() {

@@ -91,6 +91,9 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 func (h *Handler) unauthorized(w http.ResponseWriter, r *http.Request, src *source) {
 	from, _ := h.client(r)
 	h.opt.Log.Warn("a delivery was refused: the secret is missing or wrong", "source", src.Name, "from", from.String())
+	if h.opt.Refused != nil {
+		h.opt.Refused(src.Name)
+	}
 	h.fault(w, src.Name, problem{Status: http.StatusUnauthorized, Detail: "The secret is missing or wrong."})
 }
 
