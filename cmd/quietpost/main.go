@@ -49,13 +49,15 @@ type cli struct {
 	Items       itemsCmd       `cmd:"" help:"What was collected."`
 	Projects    projectsCmd    `cmd:"" help:"The projects that items belong to."`
 	Outbox      outboxCmd      `cmd:"" help:"Mail on its way."`
+	Sources     sourcesCmd     `cmd:"" help:"Where updates come from, and how that goes."`
+	Quarantine  quarantineCmd  `cmd:"" help:"Input that was not understood, to be read again after a fix."`
+	Explain     explainCmd     `cmd:"" help:"What a webhook or mail would become, and who would get it; nothing is kept."`
 	Subscribers subscribersCmd `cmd:"" help:"Who gets mail."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 // later are commands of the plan that this version does not have.
-var later = map[string]bool{"init": true, "preview": true, "send": true, "trace": true, "audit": true, "explain": true, "sources": true,
-	"quarantine": true, "backup": true, "restore": true, "doctor": true}
+var later = map[string]bool{"init": true, "preview": true, "send": true, "trace": true, "audit": true, "backup": true, "restore": true, "doctor": true}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
