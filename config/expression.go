@@ -217,7 +217,7 @@ func (r *reader) wrongExpression(path string, at Pos, value string, skip int, er
 	if line == 1 {
 		column += skip
 	}
-	text := strings.ReplaceAll(e.Text, "interface {}", "any")
+	text := e.Text
 	if name, ok := strings.CutPrefix(text, "unknown name "); ok && strings.Trim(value, " ="+name) == "" {
 		text += "; a text stands in quotes of its own, such as '\"" + name + "\"'"
 	}

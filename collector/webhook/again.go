@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/textproto"
+	"slices"
 
 	"quietpost/digest"
 )
@@ -52,7 +53,7 @@ func (h *Handler) nativeAgain(src *source, header http.Header, body []byte) (dig
 }
 
 func readHeader(raw []byte) (http.Header, error) {
-	raw = append(bytes.TrimRight(raw, "\r\n"), "\r\n\r\n"...)
+	raw = slices.Concat(bytes.TrimRight(raw, "\r\n"), []byte("\r\n\r\n")) // what lies behind raw may be the body
 	fields, err := textproto.NewReader(bufio.NewReader(bytes.NewReader(raw))).ReadMIMEHeader()
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("the header cannot be read: %w", err)

@@ -90,7 +90,7 @@ func Compile(source string, names Names, want reflect.Kind) (*Program, error) {
 	if err != nil {
 		var fe *file.Error
 		if errors.As(err, &fe) {
-			return nil, &Error{max(fe.Line, 1), fe.Column + 1, fe.Message}
+			return nil, &Error{max(fe.Line, 1), fe.Column + 1, plainWords(fe.Message)}
 		}
 		return nil, &Error{1, 1, err.Error()}
 	}
@@ -133,11 +133,16 @@ func (p *Program) run(m *meter, values map[string]any) (out any, err error) {
 		case errors.Is(err, ErrBudget) || strings.Contains(err.Error(), "memory budget exceeded"):
 			return nil, ErrBudget
 		case errors.As(err, &fe):
-			return nil, &Error{max(fe.Line, 1), fe.Column + 1, fe.Message}
+			return nil, &Error{max(fe.Line, 1), fe.Column + 1, plainWords(fe.Message)}
 		}
-		return nil, err
+		return nil, errors.New(plainWords(err.Error()))
 	}
 	return out, nil
+}
+
+// plainWords says what expr says without Go's names of types.
+func plainWords(s string) string {
+	return strings.NewReplacer("map[string]interface {}", "an object", "[]interface {}", "a list", "interface {}", "any", "<nil>", "nil").Replace(s)
 }
 
 // nodeFault is what the language does not have although expr does.
