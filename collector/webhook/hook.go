@@ -80,6 +80,7 @@ func (h *Handler) patient(p problem, src *source, header http.Header, body []byt
 
 // receive takes one delivery: who, then the body, then what it says, then the store, then the answer.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
+	r.Header.Del(nativeHeader) // ours alone
 	header := signature(r.Header, src.Type)
 	who := h.caller(r, src, header)
 	if who == stranger {
@@ -135,31 +136,38 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 func (h *Handler) unauthorized(w http.ResponseWriter, r *http.Request, src *source) {
 	from, _ := h.client(r)
 	h.opt.Log.Warn("a delivery was refused: the secret is missing or wrong", "source", src.Name, "from", from.String())
+	if h.opt.Refused != nil {
+		h.opt.Refused(src.Name)
+	}
 	h.fault(w, src.Name, problem{Status: http.StatusUnauthorized, Detail: "The secret is missing or wrong."})
 }
 
 // read makes the delivery of a body. It fails only where nothing can be kept: too large once unpacked, no memory.
 func (h *Handler) read(r *http.Request, src *source, wire []byte, limit int64, m *meter) (digest.Delivery, error) {
-	rec := digest.Receipt{Source: src.Name, State: digest.Accepted, Sum: sha256.Sum256(wire), ReceivedAt: h.opt.Now()}
 	body, err := h.decode(r.Header.Get("Content-Encoding"), wire, limit, m)
-	var reading tools.Reading
 	if errors.Is(err, errTooLarge) || errors.Is(err, errBusy) {
 		return digest.Delivery{}, err
 	}
-	tool := h.tool(src, r.Header, body)
+	if err == nil {
+		r.Header.Del("Content-Encoding") // what is kept is plain, to be read again as it is
+	}
+	return h.delivery(src, r.Header, body, err), nil
+}
+
+// delivery has the source's adapter read a body. undecoded is why the body could not be unpacked, nil if it could.
+func (h *Handler) delivery(src *source, header http.Header, body []byte, undecoded error) digest.Delivery {
+	tool := h.tool(src, header, body)
 	if src.Adapter != nil {
 		tool.Read = src.Adapter
 	}
-	clean := body
+	clean, reading, err := body, tools.Reading{}, undecoded
 	if err == nil {
-		r.Header.Del("Content-Encoding") // what is kept is plain, to be read again as it is
-		rec.Sum = sha256.Sum256(body)
 		clean = scrub(body, src.Secrets)
-		reading, err = apply(tool.Read, r.Header, clean)
+		reading, err = apply(tool.Read, header, clean)
 	}
-	rec.Tool = tool.Name
-	rec.Key, rec.SameWithin = keyOf(r.Header, reading, body)
-	rec.Header, rec.Raw = keptHeader(r.Header), clean[:min(len(clean), keepRaw)]
+	rec := digest.Receipt{Source: src.Name, Tool: tool.Name, State: digest.Accepted, Sum: sha256.Sum256(body), ReceivedAt: h.opt.Now()}
+	rec.Key, rec.SameWithin = keyOf(header, reading, body)
+	rec.Header, rec.Raw = keptHeader(header), clean[:min(len(clean), keepRaw)]
 	switch {
 	case err != nil:
 		rec.State, rec.Reason = digest.Quarantined, digest.Reason(digest.OneLine(err.Error(), digest.MaxField))
@@ -170,7 +178,7 @@ func (h *Handler) read(r *http.Request, src *source, wire []byte, limit int64, m
 	if rec.State == digest.Accepted {
 		d.Items = h.itemsOf(src, tool.Name, reading)
 	}
-	return d, nil
+	return d
 }
 
 // itemsOf gives the items of a reading what the door knows of them.
@@ -179,6 +187,9 @@ func (h *Handler) itemsOf(src *source, tool string, reading tools.Reading) []dig
 	for i := range reading.Items {
 		it := &reading.Items[i]
 		it.Source, it.Tool, it.ReceivedAt = src.Name, tool, now
+		if own := reading.Key; own != "" && reading.Within == 0 && tool != digest.NativeTool && src.Adapter == nil { // no tool's: good inside its source only
+			it.EventID = fmt.Sprintf("%s#%d", own, i)
+		}
 		if it.Project = digest.ProjectKey(it.Project); it.Project == "" || reading.Hint && src.Project != "" {
 			it.Project = digest.ProjectKey(src.Project)
 		}
