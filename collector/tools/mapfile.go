@@ -153,7 +153,14 @@ func (m *mapFile) build() (*toolMap, error) {
 	t := &toolMap{}
 	var faults []error
 	fault := func(place string, err error) {
-		line := m.lines[place]
+		line, ok := m.lines[place]
+		if name := place[strings.LastIndexByte(place, '.')+1:]; !ok { // a let's, or one that an event has from the map
+			for _, other := range []string{"let." + name, "map." + name} {
+				if at, ok := m.lines[other]; ok {
+					place, line = other, at
+				}
+			}
+		}
 		var re *rules.Error
 		if errors.As(err, &re) {
 			faults = append(faults, fmt.Errorf("%s:%d: %s: %w (column %d of the expression)", m.file, line+re.Line-1, place, err, re.Column))
@@ -203,9 +210,17 @@ func (m *mapFile) tool() Tool {
 	return Tool{Name: m.name, Read: m.read, Reply: m.Reply, Status: m.Status, Query: m.Query, GivesUp: m.GivesUp, Limit: m.Limit}
 }
 
-// read is the tool's Adapter. What no event fits, and what an event gives no title, is read as generic does: genuine news
-// is never lost for want of a row.
+// read is the tool's Adapter. What no event fits, what an event gives no title, and what an expression stumbles over, is
+// read as generic does: genuine news is never lost for want of a row.
 func (m *mapFile) read(h http.Header, body []byte) (Reading, error) {
+	r, err := m.mapped(h, body)
+	if err != nil {
+		return Generic(h, body)
+	}
+	return r, nil
+}
+
+func (m *mapFile) mapped(h http.Header, body []byte) (Reading, error) {
 	t, err := m.compile()
 	if err != nil {
 		return Reading{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
@@ -219,8 +234,7 @@ func (m *mapFile) read(h http.Header, body []byte) (Reading, error) {
 	if err != nil {
 		return Reading{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	fits := use != nil
-	if !fits {
+	if use == nil {
 		use = t.common
 	}
 	items, key, ignored, left, err := use.Read(payload, headers, MaxItems)
