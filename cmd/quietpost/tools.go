@@ -139,4 +139,3 @@ func (c *toolsTryCmd) Run(e *env) error {
 	}
 	return nil
 }
-
