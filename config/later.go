@@ -10,8 +10,6 @@ var notYet = map[string][]string{
 	"retention":              nil,
 	"mail.dkim":              nil,
 	"mail.return_path":       nil,
-	"inboxes.imap.oauth2":    nil,
-	"inboxes.after":          {"seen", "move:"},
 	"sources.map":            nil,
 	"sources.rate":           nil,
 	"sources.type":           {"auto", "alertmanager", "bitbucket", "cloudevents", "forgejo", "gitea", "gitlab", "grafana", "jenkins", "jira", "pagerduty", "sentry"},
