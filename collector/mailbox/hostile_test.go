@@ -25,6 +25,11 @@ import (
 // script is a server that answers each command by a function of its own and its tag; an empty answer hangs up.
 func script(t *testing.T, answer func(c net.Conn, tag, line string) string) int {
 	t.Helper()
+	return scriptGreeting(t, "* OK [CAPABILITY IMAP4rev1] ready", answer)
+}
+
+func scriptGreeting(t *testing.T, greeting string, answer func(c net.Conn, tag, line string) string) int {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +43,7 @@ func script(t *testing.T, answer func(c net.Conn, tag, line string) string) int 
 			}
 			go func() {
 				defer c.Close()
-				fmt.Fprint(c, "* OK [CAPABILITY IMAP4rev1] ready\r\n")
+				fmt.Fprint(c, greeting+"\r\n")
 				for in := bufio.NewScanner(c); in.Scan(); {
 					tag, line, _ := strings.Cut(in.Text(), " ")
 					a := answer(c, tag, line)
