@@ -37,7 +37,8 @@ func TestChaosIMAP(t *testing.T) {
 	}
 	l := maillab.Start(t)
 	c := &chaos{t: t, l: l, proxy: newProxy(t, l.Ports.IMAPS), long: length > 2*time.Minute, faults: map[string]int{}}
-	if err := l.Fill("inbox", old, time.Now().Add(-400*24*time.Hour)); err != nil {
+	if err := l.Fill("inbox", old, time.Now().Add(-400*24*time.Hour),
+		func(int) string { return "Old news.\r\n" }); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%d old mails", old)

@@ -262,8 +262,8 @@ func (l *Lab) Doveadm(args ...string) (string, error) {
 }
 
 // Fill puts n mails of that time and the minutes after it into a user's INBOX, as if they had always been there: it
-// writes the files of the Maildir itself.
-func (l *Lab) Fill(name string, n int, from time.Time) error {
+// writes the files of the Maildir itself. text gives the body of each, with CRLF.
+func (l *Lab) Fill(name string, n int, from time.Time, text func(i int) string) error {
 	dir := filepath.Join(l.Dir, "mail", Address(name), "Maildir")
 	for _, d := range []string{"", "cur", "new", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
@@ -272,8 +272,8 @@ func (l *Lab) Fill(name string, n int, from time.Time) error {
 	}
 	for i := range n {
 		at := from.Add(time.Duration(i) * time.Minute)
-		raw := fmt.Sprintf("From: bot@lab.test\r\nTo: %s\r\nSubject: old %d\r\nMessage-ID: <old-%d@lab.test>\r\nDate: %s\r\n\r\nOld news.\r\n",
-			Address(name), i, i, at.Format(time.RFC1123Z))
+		raw := fmt.Sprintf("From: bot@lab.test\r\nTo: %s\r\nSubject: old %d\r\nMessage-ID: <old-%d@lab.test>\r\nDate: %s\r\n\r\n%s",
+			Address(name), i, i, at.Format(time.RFC1123Z), text(i))
 		file := filepath.Join(dir, "cur", fmt.Sprintf("%d.M%dP1.lab,S=%d:2,S", at.Unix(), i, len(raw)))
 		if err := errors.Join(os.WriteFile(file, []byte(raw), 0o600), os.Chtimes(file, at, at), os.Chown(file, int(l.uid), int(l.gid))); err != nil {
 			return err
