@@ -17,7 +17,7 @@ import (
 
 const (
 	batchMails = 100       // mails fetched by one command, and stored in one transaction
-	batchBytes = 1 << 20   // their sizes together, unless it is one
+	batchBytes = 512 << 10 // their sizes together, unless it is one
 	maxStream  = 256 << 20 // bytes of one mail that are looked at
 )
 

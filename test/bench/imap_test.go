@@ -47,7 +47,7 @@ func BenchmarkIMAP(b *testing.B) {
 	for b.Loop() {
 		raw := rawFetch(b, l) // once to warm the caches
 		raw = max(raw, rawFetch(b, l))
-		cmd := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkIMAP$", "-test.benchtime=1x", "-test.cpuprofile=/tmp/mailbox/cpu.out")
+		cmd := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkIMAP$", "-test.benchtime=1x")
 		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s", imapChild, l.Ports.IMAPS, l.CAFile))
 		out, err := cmd.CombinedOutput()
 		var rate float64
@@ -176,6 +176,7 @@ Near :near:
 Patterns INBOX
 Sync Pull
 Create Near
+SyncState *
 `, l.Ports.IMAPS, maillab.Address("inbox"), maillab.Password("inbox"), l.CAFile, dir, dir)
 	if err := os.WriteFile(rc, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
