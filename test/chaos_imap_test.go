@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emersion/go-smtp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"quietpost/collector/mailbox"
@@ -142,7 +140,7 @@ func (c *chaos) deliver(end time.Time) {
 		if i%300 == 299 { // large
 			body += strings.Repeat(strings.Repeat("x", 70)+"\r\n", 8<<20/72)
 		}
-		for c.lmtp(head+"\r\n"+body) != nil {
+		for c.l.DeliverLocal("ana@lab.test", maillab.Address("inbox"), strings.NewReader(head+"\r\n"+body)) != nil {
 			time.Sleep(100 * time.Millisecond)
 		}
 		c.mu.Lock()
@@ -150,26 +148,6 @@ func (c *chaos) deliver(end time.Time) {
 		c.mu.Unlock()
 		time.Sleep(200 * time.Millisecond)
 	}
-}
-
-func (c *chaos) lmtp(raw string) error {
-	conn, err := smtpDial(c.l.Ports.LMTP)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if err := conn.Mail("ana@lab.test", nil); err != nil {
-		return err
-	}
-	if err := conn.Rcpt(maillab.Address("inbox"), nil); err != nil {
-		return err
-	}
-	w, err := conn.Data()
-	if err != nil {
-		return err
-	}
-	_, err = w.Write([]byte(raw))
-	return errors.Join(err, w.Close())
 }
 
 type fault struct {
@@ -332,14 +310,4 @@ func (c *chaos) judge(old int) {
 		}
 	}
 	t.Log(figures)
-}
-
-func smtpDial(port int) (*smtp.Client, error) {
-	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), 5*time.Second)
-	if err != nil {
-		return nil, err
-	}
-	c := smtp.NewClientLMTP(conn)
-	c.CommandTimeout, c.SubmissionTimeout = 10*time.Second, 30*time.Second
-	return c, nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,16 +80,7 @@ func takeIn(b *testing.B, where string) {
 		b.Fatal(err)
 	}
 	defer store.Close()
-	in := &digest.Intake{Store: store}
-	if err := in.SetPolicy(b.Context(), digest.NewPolicy(digest.Policy{})); err != nil {
-		b.Fatal(err)
-	}
-	box, err := mailbox.New(mailbox.Options{Name: "updates", Address: maillab.Address("inbox"), Host: "localhost", Port: port,
-		CAFile: ca, Username: maillab.Address("inbox"), Since: 10 * 365 * 24 * time.Hour, Trust: "inside",
-		Password: func() (string, error) { return maillab.Password("inbox"), nil }, Intake: in, Now: time.Now})
-	if err != nil {
-		b.Fatal(err)
-	}
+	box := watch(b, store, port, ca, 10*365*24*time.Hour)
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan struct{})
 	start := time.Now()
@@ -186,4 +178,58 @@ SyncState *
 		b.Fatalf("mbsync: %v\n%s", err, out)
 	}
 	return imapMails / time.Since(start).Seconds()
+}
+
+// BenchmarkIMAPIdle measures the time from when Dovecot has taken a mail to when it is an item on disk.
+func BenchmarkIMAPIdle(b *testing.B) {
+	l := maillab.Start(b)
+	store, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "quietpost.db"), sqlite.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer store.Close()
+	box := watch(b, store, l.Ports.IMAPS, l.CAFile, 0)
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); box.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	for !box.Status().Connected {
+		time.Sleep(time.Millisecond)
+	}
+	var all []float64
+	for b.Loop() {
+		time.Sleep(3 * time.Second) // beyond the second look that follows a mail
+		n := int64(len(all)) + 1
+		raw := fmt.Sprintf("From: ana@lab.test\r\nTo: %s\r\nSubject: %d\r\nMessage-ID: <%d@lab.test>\r\n\r\nText.\r\n", maillab.Address("inbox"), n, n)
+		if err := l.DeliverLocal("ana@lab.test", maillab.Address("inbox"), strings.NewReader(raw)); err != nil {
+			b.Fatal(err)
+		}
+		start := time.Now()
+		for {
+			if newest, err := store.Newest(ctx); err != nil || newest >= n {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		all = append(all, time.Since(start).Seconds()*1000)
+	}
+	slices.Sort(all)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(all[len(all)/2], "ms-median")
+	b.ReportMetric(all[len(all)-1], "ms-slowest")
+}
+
+// watch makes a mailbox as the daemon does.
+func watch(b *testing.B, store *sqlite.DB, port int, ca string, since time.Duration) *mailbox.Mailbox {
+	in := &digest.Intake{Store: store}
+	if err := in.SetPolicy(b.Context(), digest.NewPolicy(digest.Policy{})); err != nil {
+		b.Fatal(err)
+	}
+	box, err := mailbox.New(mailbox.Options{Name: "updates", Address: maillab.Address("inbox"), Host: "localhost", Port: port,
+		CAFile: ca, Username: maillab.Address("inbox"), Since: since, Trust: "inside",
+		Password: func() (string, error) { return maillab.Password("inbox"), nil }, Intake: in, Now: time.Now})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return box
 }
