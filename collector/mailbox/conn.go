@@ -115,7 +115,7 @@ func (m *Mailbox) connect(ctx context.Context) (*session, error) {
 // newSession is one on a connection, not logged in yet. It is cut when ctx ends.
 func (m *Mailbox) newSession(ctx context.Context, conn net.Conn) *session {
 	s := &session{m: m, guard: newGuard(conn), kick: make(chan struct{}, 1)}
-	s.pending = &pending{Intake: m.o.Intake, flush: s.flush, ids: map[string]bool{}, projects: map[string]bool{}}
+	s.pending = &pending{Intake: m.o.Intake, flush: s.flush, now: newHeap(), old: newHeap()}
 	s.stop = context.AfterFunc(ctx, func() { s.guard.cut("stopped") })
 	return s
 }
