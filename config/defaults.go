@@ -23,6 +23,7 @@ func defaults(file string, getenv func(string) string) *Config {
 			FollowUpEvery: Duration(5 * time.Minute),
 			MaxPerHour:    12,
 		},
+		Retention: Retention{Raw: Duration(14 * 24 * time.Hour), Items: Duration(400 * 24 * time.Hour), Editions: Duration(400 * 24 * time.Hour)},
 	}
 }
 
@@ -46,6 +47,9 @@ func (c *Config) derive() {
 	for i := range c.Sources {
 		if s := &c.Sources[i]; s.Open && s.From == nil {
 			s.From = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+		}
+		if s := &c.Sources[i]; s.Open && s.Rate == 0 {
+			s.Rate = 20
 		}
 	}
 }

@@ -19,7 +19,7 @@ type Line struct {
 	Authors      []string // those who did something, the newest last, at most three
 	Tags         []string
 	Due          string
-	Excerpt      string // Markdown: the beginning of the newest body that there is
+	Excerpt      string // Markdown: the beginning of the newest body that there is; of a question, its own
 	Urgent       bool
 	Alerted      bool // a server has taken an alert of all its urgent items: shown small
 	Private      bool
@@ -46,6 +46,7 @@ type Section struct {
 	More    int    // lines not shown
 	Items   int    // items of the project in the window
 	Urgent  int
+	Untold  int // urgent items that no alert has told
 }
 
 // A Grouping is a window's wanted items in the order of a good digest.
@@ -68,8 +69,14 @@ func Group(items []Item, alerted map[int64]bool, title func(string) string, top 
 	projects := map[string]*group{}
 	counts := map[string]*Section{}
 	var order []*Line
+	seen := map[event]*Line{}
 	for i := range items {
 		it := &items[i]
+		if first := seen[eventOf(it)]; first != nil {
+			first.Numbers = append(first.Numbers, it.Number) // it stands in the ledger and says nothing new
+			g.Items++
+			continue
+		}
 		key := it.Project + "\x00" + it.Thread
 		if it.Thread == "" {
 			key = it.Project + "\x00#" + strconv.FormatInt(it.Number, 10)
@@ -81,6 +88,9 @@ func Group(items []Item, alerted map[int64]bool, title func(string) string, top 
 			order = append(order, l)
 		}
 		l.add(it, alerted[it.Number])
+		if e := eventOf(it); e.id != "" {
+			seen[e] = l
+		}
 		c := counts[it.Project]
 		if c == nil {
 			c = &Section{Project: it.Project, Title: title(it.Project)}
@@ -89,6 +99,9 @@ func Group(items []Item, alerted map[int64]bool, title func(string) string, top 
 		c.Items++
 		if it.Urgent {
 			c.Urgent++
+			if !alerted[it.Number] {
+				c.Untold++
+			}
 		}
 		g.Items++
 	}
@@ -132,6 +145,28 @@ func Group(items []Item, alerted map[int64]bool, title func(string) string, top 
 	return g
 }
 
+// narrow leaves lines to the n weightiest projects only; of the others there are just the numbers.
+func (g *Grouping) narrow(n int) {
+	for i := n; i < len(g.Sections); i++ {
+		s := &g.Sections[i]
+		g.More += len(s.Lines)
+		g.Lines -= len(s.Lines)
+		g.Shown -= len(s.Lines)
+		s.More, s.Lines = s.More+len(s.Lines), nil
+	}
+}
+
+// event tells what happened by the tool's own id: the same through two hooks of one tool, such as an organization's and a
+// repository's. The words are compared too, so that an id that is less unique than its tool says costs no news.
+type event struct{ project, tool, id, name, title string }
+
+func eventOf(it *Item) event {
+	if it.EventID == "" {
+		return event{}
+	}
+	return event{it.Project, it.Tool, it.EventID, it.Event, it.Title}
+}
+
 func (g *Grouping) capped(lines []Line, top int) ([]Line, int) {
 	if len(lines) <= top {
 		return lines, g.More
@@ -164,7 +199,8 @@ func (l *Line) add(it *Item, alerted bool) {
 	if it.Due != "" {
 		l.Due = it.Due
 	}
-	if it.Body != "" {
+	asks := l.Kind == KindQuestion || l.Kind == KindRequest // who is to answer wants to read what is asked
+	if it.Body != "" && !(aside && asks && l.Excerpt != "") {
 		l.Excerpt = it.Body
 	}
 	l.Urgent = l.Urgent || it.Urgent
@@ -267,10 +303,11 @@ func (l *Line) weight() int {
 	return w
 }
 
-// before orders projects by weight: urgent ones first, then by how much happened, then by name.
+// before orders projects by weight: those with urgent news that no alert has told first, then by how much happened, then
+// by name.
 func (s *Section) before(t *Section) bool {
-	if (s.Urgent > 0) != (t.Urgent > 0) {
-		return s.Urgent > 0
+	if (s.Untold > 0) != (t.Untold > 0) {
+		return s.Untold > 0
 	}
 	if s.Items != t.Items {
 		return s.Items > t.Items

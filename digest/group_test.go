@@ -157,3 +157,65 @@ func TestNormalizeAddress(t *testing.T) {
 		}
 	}
 }
+
+// What an alert has told leads a subject only where there is nothing else.
+func TestSubjectAfterAnAlert(t *testing.T) {
+	urgent := func(i *Item) { i.Urgent = true }
+	fire, calm := item(1, "apollo", "", "Fire", urgent), item(2, "borealis", "", "Calm")
+	for want, items := range map[string][]Item{"Borealis: Calm (+1)": {fire, calm}, "Apollo: Fire": {fire}} {
+		g := Group(items, map[int64]bool{1: true}, titles, 20)
+		if got := g.Subject(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// A question shows what is asked, whoever has commented on it since.
+func TestAQuestionKeepsItsOwnWords(t *testing.T) {
+	body := func(s string) func(*Item) { return func(i *Item) { i.Body = s } }
+	g := Group([]Item{item(1, "apollo", "q", "Why?", kind(KindQuestion), body("asked")),
+		item(2, "apollo", "q", "Why?", kind(KindComment), body("answered"))}, nil, titles, 20)
+	if len(g.Needs) != 1 || g.Needs[0].Excerpt != "asked" || g.Needs[0].Count != 2 {
+		t.Errorf("%+v", g.Needs)
+	}
+}
+
+func TestProjectsWithUntoldUrgentNewsComeFirst(t *testing.T) {
+	items := []Item{item(1, "apollo", "", "Disk full", urgent), item(2, "beacon", "", "one"), item(3, "beacon", "", "two")}
+	for alerted, want := range map[bool]string{false: "apollo", true: "beacon"} {
+		if g := Group(items, map[int64]bool{1: alerted}, titles, 20); g.Sections[0].Project != want {
+			t.Errorf("alerted %v: first is %s, want %s", alerted, g.Sections[0].Project, want)
+		}
+	}
+}
+
+func event1(id, source string) func(*Item) {
+	return func(i *Item) { i.EventID, i.Tool, i.Source, i.Event = id, "github", source, "pull_request.opened" }
+}
+
+func TestGroupFoldsOneEventOfTwoHooks(t *testing.T) {
+	items := []Item{
+		item(1, "apollo", "pr/42", "PR #42 opened", event1("e1#0", "org")),
+		item(2, "apollo", "pr/42", "PR #42 opened", event1("e1#0", "repo")),
+		item(3, "apollo", "", "Alone", event1("e2#0", "org"), urgent),
+		item(4, "apollo", "", "Alone", event1("e2#0", "repo"), urgent),
+		item(5, "apollo", "", "Another title", event1("e2#0", "repo")),
+		item(6, "apollo", "", "Same words", event1("", "org")),
+		item(7, "apollo", "", "Same words", event1("", "repo")),
+		item(8, "borealis", "", "Alone", event1("e2#0", "org")),
+	}
+	g := Group(items, map[int64]bool{3: true}, titles, 20)
+	var got []string
+	for _, s := range g.Sections {
+		for _, l := range s.Lines {
+			got = append(got, fmt.Sprint(l.Title, " ", l.Count, " ", l.Numbers, " ", l.Alerted))
+		}
+	}
+	want := "Same words 1 [7] false; Same words 1 [6] false; Another title 1 [5] false; PR #42 opened 1 [1 2] false; Alone 1 [3 4] true; Alone 1 [8] false"
+	if s := strings.Join(got, "; "); s != want || g.Items != 8 {
+		t.Errorf("%d items: %s", g.Items, s)
+	}
+	if g.Sections[0].Items != 5 {
+		t.Errorf("the project has %d updates", g.Sections[0].Items)
+	}
+}

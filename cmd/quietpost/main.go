@@ -50,7 +50,11 @@ type cli struct {
 	Items       itemsCmd       `cmd:"" help:"What was collected."`
 	Projects    projectsCmd    `cmd:"" help:"The projects that items belong to."`
 	Trace       traceCmd       `cmd:"" help:"The way of one item: received, grouped, held, queued, accepted, per person."`
+	Audit       auditCmd       `cmd:"" help:"Prove from a reader's own mails that nothing is missing and nothing came twice."`
 	Outbox      outboxCmd      `cmd:"" help:"Mail on its way."`
+	Sources     sourcesCmd     `cmd:"" help:"Where updates come from, and how that goes."`
+	Quarantine  quarantineCmd  `cmd:"" help:"Input that was not understood, to be read again after a fix."`
+	Explain     explainCmd     `cmd:"" help:"What a webhook or mail would become, and who would get it; nothing is kept."`
 	Subscribers subscribersCmd `cmd:"" help:"Who gets mail."`
 	Backup      backupCmd      `cmd:"" help:"Write a consistent copy of the database while the daemon runs."`
 	Restore     restoreCmd     `cmd:"" help:"Put a copy in the place of the database; the daemon must be stopped."`
@@ -59,8 +63,7 @@ type cli struct {
 }
 
 // later are commands of the plan that this version does not have.
-var later = map[string]bool{"preview": true, "send": true, "audit": true, "explain": true, "sources": true,
-	"quarantine": true}
+var later = map[string]bool{"preview": true, "send": true}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
@@ -102,6 +105,11 @@ func run(e *env, args []string) int {
 	} else {
 		err = usage{fmt.Errorf("%w; see quietpost --help", err)}
 	}
+	return e.status(err)
+}
+
+// status prints an error, if there is one, and gives the exit status it stands for.
+func (e *env) status(err error) int {
 	if err == nil {
 		return 0
 	}

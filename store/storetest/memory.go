@@ -33,6 +33,8 @@ type Memory struct {
 	alertMarks  map[alertKey]digest.AlertMark
 	parts       []part
 	messages    []digest.Message
+	hours       []digest.SourceHour // in order of source and hour
+	troubles    []digest.Trouble
 }
 
 // incident is an incident's row; its items are found by Item.Incident.
@@ -86,6 +88,12 @@ func (m *Memory) AddItems(ctx context.Context, d digest.Delivery) (digest.Result
 		return digest.Result{}, err
 	}
 	defer m.mu.Unlock()
+	if d.Mark != nil {
+		m.setMark(*d.Mark)
+	}
+	if d.Replay != 0 {
+		return m.replay(d)
+	}
 	return m.add(d), nil
 }
 
@@ -96,15 +104,15 @@ func (m *Memory) AddBatch(ctx context.Context, ds []digest.Delivery) (results []
 	}
 	defer m.mu.Unlock()
 	for _, d := range ds {
+		if d.Mark != nil {
+			m.setMark(*d.Mark)
+		}
 		results = append(results, m.add(d))
 	}
 	return results, nil
 }
 
 func (m *Memory) add(d digest.Delivery) digest.Result {
-	if d.Mark != nil {
-		m.setMark(*d.Mark)
-	}
 	r := d.Receipt
 	r.ReceivedAt = milli(r.ReceivedAt)
 	if first := m.receiptOf(&r); first != nil {
@@ -115,13 +123,19 @@ func (m *Memory) add(d digest.Delivery) digest.Result {
 	r.ID = int64(len(m.receipts)) + 1
 	r.Header, r.Raw = clone(r.Header), clone(r.Raw)
 	m.receipts = append(m.receipts, r)
-	for _, it := range d.Items {
+	m.addHour(digest.SourceHourOf(&r))
+	m.append(d.Items, &r)
+	return m.result(&r)
+}
+
+// append adds the items of a receipt.
+func (m *Memory) append(items []digest.Item, r *digest.Receipt) {
+	for _, it := range items {
 		it = cloneItem(it)
 		it.Number, it.Receipt = int64(len(m.items))+1, r.ID
 		it.Incident = m.step(&it, r.ReceivedAt)
 		m.items = append(m.items, it)
 	}
-	return m.result(&r)
 }
 
 // receiptOf is the first receipt that makes r a duplicate.
