@@ -114,7 +114,7 @@ func (h *house) mailbox(cfg *loaded, in *config.Inbox) (*mailbox.Mailbox, error)
 	if err != nil {
 		return nil, err
 	}
-	o.Intake, o.Leave, o.Log, o.Metrics = h.intake, h.leave, h.log, h.metrics.inboxes
+	o.Intake, o.Leave, o.Log, o.Metrics, o.Kept = h.intake, h.leave, h.log, h.metrics.inboxes, cfg.Retention.Items.Std()
 	return mailbox.New(o)
 }
 
