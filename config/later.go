@@ -8,8 +8,6 @@ import "strings"
 var notYet = map[string][]string{
 	"mail.dkim":              nil,
 	"mail.return_path":       nil,
-	"inboxes.imap.oauth2":    nil,
-	"inboxes.after":          {"seen", "move:"},
 	"kinds.*.respond_within": nil,
 	"kinds.*.escalate_to":    nil,
 	"kinds.*.repeat_every":   nil,

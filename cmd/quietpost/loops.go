@@ -87,7 +87,7 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Lanes: lanes, Timeout: sendTimeout, Now: h.e.now, Jitter: jitter})
 	}
 	for i := range cfg.Inboxes {
-		b, err := h.mailbox(&cfg.Inboxes[i])
+		b, err := h.mailbox(cfg, &cfg.Inboxes[i])
 		if err != nil {
 			return nil, fmt.Errorf("inbox %s: %w", cfg.Inboxes[i].Name, err)
 		}
@@ -109,16 +109,12 @@ func (h *house) transport(cfg *loaded) (o mailer.TransportOptions, err error) {
 	return o, err
 }
 
-func (h *house) mailbox(in *config.Inbox) (*mailbox.Mailbox, error) {
-	o := mailOptions(in)
-	o.Intake, o.Leave, o.Now, o.Log = h.intake, h.leave, h.e.now, h.log.With("inbox", in.Name)
-	var err error
-	if o.CAFile, err = resolve(in.IMAP.CAFile); err == nil {
-		o.Password, err = password(in.IMAP.PasswordFile)
-	}
+func (h *house) mailbox(cfg *loaded, in *config.Inbox) (*mailbox.Mailbox, error) {
+	o, err := inboxOptions(cfg.dataDir, in, h.e.now)
 	if err != nil {
 		return nil, err
 	}
+	o.Intake, o.Leave, o.Log, o.Metrics, o.Kept = h.intake, h.leave, h.log, h.metrics.inboxes, cfg.Retention.Items.Std()
 	return mailbox.New(o)
 }
 
@@ -167,6 +163,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 			}
 		})
 	}
+	run(func() { h.every(ctx, g, "inboxes", nil, h.tickInboxes) })
 	h.stop = func() {
 		cancel()
 		wg.Wait()

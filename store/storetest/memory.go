@@ -94,19 +94,38 @@ func (m *Memory) AddItems(ctx context.Context, d digest.Delivery) (digest.Result
 	if d.Replay != 0 {
 		return m.replay(d)
 	}
+	return m.add(d), nil
+}
+
+// AddBatch implements digest.IntakeStore. In memory nothing fails halfway.
+func (m *Memory) AddBatch(ctx context.Context, ds []digest.Delivery) (results []digest.Result, err error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	for _, d := range ds {
+		if d.Mark != nil {
+			m.setMark(*d.Mark)
+		}
+		results = append(results, m.add(d))
+	}
+	return results, nil
+}
+
+func (m *Memory) add(d digest.Delivery) digest.Result {
 	r := d.Receipt
 	r.ReceivedAt = milli(r.ReceivedAt)
 	if first := m.receiptOf(&r); first != nil {
 		res := m.result(first)
 		res.Duplicate, res.Differs = true, first.Sum != r.Sum
-		return res, nil
+		return res
 	}
 	r.ID = int64(len(m.receipts)) + 1
 	r.Header, r.Raw = clone(r.Header), clone(r.Raw)
 	m.receipts = append(m.receipts, r)
 	m.addHour(digest.SourceHourOf(&r))
 	m.append(d.Items, &r)
-	return m.result(&r), nil
+	return m.result(&r)
 }
 
 // append adds the items of a receipt.
