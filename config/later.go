@@ -7,14 +7,13 @@ import "strings"
 // means the key as a whole, else these values of it (one that ends in ':' with anything behind it).
 var notYet = map[string][]string{
 	"rules":                  nil,
-	"retention":              nil,
 	"mail.dkim":              nil,
 	"mail.return_path":       nil,
 	"inboxes.imap.oauth2":    nil,
 	"inboxes.after":          {"seen", "move:"},
 	"sources.map":            nil,
 	"sources.rate":           nil,
-	"sources.type":           {"auto", "alertmanager", "bitbucket", "cloudevents", "forgejo", "gitea", "gitlab", "grafana", "jenkins", "jira", "pagerduty", "sentry"},
+	"sources.type":           {"auto", "alertmanager", "cloudevents", "grafana", "jenkins", "pagerduty", "sentry"},
 	"kinds.*.respond_within": nil,
 	"kinds.*.escalate_to":    nil,
 	"kinds.*.repeat_every":   nil,

@@ -50,6 +50,7 @@ type cli struct {
 	Items       itemsCmd       `cmd:"" help:"What was collected."`
 	Projects    projectsCmd    `cmd:"" help:"The projects that items belong to."`
 	Trace       traceCmd       `cmd:"" help:"The way of one item: received, grouped, held, queued, accepted, per person."`
+	Audit       auditCmd       `cmd:"" help:"Prove from a reader's own mails that nothing is missing and nothing came twice."`
 	Outbox      outboxCmd      `cmd:"" help:"Mail on its way."`
 	Subscribers subscribersCmd `cmd:"" help:"Who gets mail."`
 	Backup      backupCmd      `cmd:"" help:"Write a consistent copy of the database while the daemon runs."`
@@ -58,7 +59,7 @@ type cli struct {
 }
 
 // later are commands of the plan that this version does not have.
-var later = map[string]bool{"preview": true, "send": true, "audit": true, "explain": true, "sources": true,
+var later = map[string]bool{"preview": true, "send": true, "explain": true, "sources": true,
 	"quarantine": true, "doctor": true}
 
 func main() {
@@ -101,6 +102,11 @@ func run(e *env, args []string) int {
 	} else {
 		err = usage{fmt.Errorf("%w; see quietpost --help", err)}
 	}
+	return e.status(err)
+}
+
+// status prints an error, if there is one, and gives the exit status it stands for.
+func (e *env) status(err error) int {
 	if err == nil {
 		return 0
 	}

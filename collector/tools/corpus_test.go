@@ -76,7 +76,10 @@ func checkItem(t *testing.T, it digest.Item) {
 }
 
 func TestCorpus(t *testing.T) {
-	adapters := map[string]Adapter{"github": GitHub, "github-enterprise": GitHub, "slack-incoming": Slack, "mattermost-incoming": Slack}
+	adapters := map[string]Adapter{
+		"bitbucket": Bitbucket, "bitbucket-services-legacy": Bitbucket, "gitea": Gitea, "github": GitHub, "github-enterprise": GitHub,
+		"gitlab": GitLab, "gogs": Gitea, "jira": Jira, "linear": Linear, "mattermost-incoming": Slack, "slack-incoming": Slack,
+	}
 	for _, own := range []bool{true, false} {
 		items, deliveries, ignored, unread, projects, named := 0, 0, 0, 0, 0, 0
 		for _, s := range corpus(t, func(tool string) bool { _, ok := adapters[tool]; return ok == own }) {

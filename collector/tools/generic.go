@@ -187,6 +187,16 @@ func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
 	return it, sure
 }
 
+// guessed is the item of a delivery that its tool's adapter does not know: as the generic reader sees it, under the
+// tool's own words for what happened.
+func guessed(h http.Header, n node, event ...string) digest.Item {
+	it, _ := genericItem(h, n)
+	if e := strings.Trim(strings.Join(event, "."), "."); e != "" {
+		it.Event = e
+	}
+	return it
+}
+
 func affirmed(s string) bool {
 	switch strings.ToLower(s) {
 	case "true", "1", "yes", "on":

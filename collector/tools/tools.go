@@ -6,6 +6,7 @@
 package tools
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 
@@ -46,15 +47,33 @@ type Tool struct {
 // Types are the types a source may have, by name.
 func Types() map[string]Tool {
 	return map[string]Tool{
-		"generic": {Name: "generic", Read: Generic},
-		"slack":   {Name: "slack", Read: Slack, Reply: "ok"},
-		"github":  {Name: "github", Read: GitHub, Limit: 25 << 20}, // GitHub's own cap of a payload
+		"bitbucket": {Name: "bitbucket", Read: Bitbucket},
+		"forgejo":   {Name: "forgejo", Read: Gitea},
+		"generic":   {Name: "generic", Read: Generic},
+		"gitea":     {Name: "gitea", Read: Gitea},
+		"github":    {Name: "github", Read: GitHub, Limit: 25 << 20}, // GitHub's own cap of a payload
+		"gitlab":    {Name: "gitlab", Read: GitLab},
+		"jira":      {Name: "jira", Read: Jira},
+		"linear":    {Name: "linear", Read: Linear},
+		"slack":     {Name: "slack", Read: Slack, Reply: "ok"},
 	}
 }
 
 // Detect tells by header and body which tool a delivery to a source of type auto comes from; generic if no other.
 func Detect(h http.Header, body []byte) string {
 	switch {
+	case h.Get("X-Event-Key") != "":
+		return "bitbucket"
+	case h.Get("X-Gitlab-Event") != "":
+		return "gitlab"
+	case h.Get("Linear-Event") != "" || h.Get("Linear-Delivery") != "":
+		return "linear"
+	case h.Get("X-Atlassian-Webhook-Identifier") != "" || bytes.Contains(body, []byte(`"webhookEvent"`)):
+		return "jira" // Server and Data Center name themselves in no header
+	case h.Get("X-Forgejo-Event") != "": // Forgejo sends Gitea's and GitHub's headers too
+		return "forgejo"
+	case h.Get("X-Gitea-Event") != "" || h.Get("X-Gogs-Event") != "":
+		return "gitea"
 	case h.Get("X-GitHub-Event") != "":
 		return "github"
 	case looksLikeSlack(h, body):

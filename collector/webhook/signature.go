@@ -45,11 +45,11 @@ func unpadded(s string) ([]byte, error) {
 var schemes = []scheme{
 	{tool: "GitHub, Gitea, Forgejo", header: "X-Hub-Signature-256", prefix: "sha256=", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "Forgejo", header: "X-Forgejo-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
-	{tool: "Gitea", header: "X-Gitea-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
-	{tool: "Gogs", header: "X-Gogs-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Gitea, Forgejo", header: "X-Gitea-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Gogs, Gitea, Forgejo", header: "X-Gogs-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "Bitbucket, Jira, Confluence", header: "X-Hub-Signature", prefix: "sha256=", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "GitHub before 2020, Intercom", header: "X-Hub-Signature", prefix: "sha1=", hash: sha1.New, encoding: hex.DecodeString, signed: "{body}"},
-	{tool: "Standard Webhooks", header: "Webhook-Signature", prefix: "v1,", separator: " ", hash: sha256.New, encoding: unpadded,
+	{tool: "Standard Webhooks, GitLab", header: "Webhook-Signature", prefix: "v1,", separator: " ", hash: sha256.New, encoding: unpadded,
 		signed: "{id}.{time}.{body}", time: "Webhook-Timestamp", id: "Webhook-Id", window: clockWindow, standard: true},
 	{tool: "Svix", header: "Svix-Signature", prefix: "v1,", separator: " ", hash: sha256.New, encoding: unpadded,
 		signed: "{id}.{time}.{body}", time: "Svix-Timestamp", id: "Svix-Id", window: clockWindow, standard: true},
@@ -82,7 +82,15 @@ var schemes = []scheme{
 
 // typeTools names the rows that count for sources of a type, so that what one tool signed cannot be passed off as
 // another's; types that are not listed take every row.
-var typeTools = map[string]string{"github": "GitHub"}
+var typeTools = map[string]string{
+	"bitbucket": "Bitbucket",
+	"forgejo":   "Forgejo",
+	"gitea":     "Gitea",
+	"github":    "GitHub",
+	"gitlab":    "GitLab", // else X-Gitlab-Token in clear
+	"jira":      "Jira",
+	"linear":    "Linear",
+}
 
 // signature is the header of the first row that counts for a source's type and that the request brings, "" if none
 // does. Terraform Cloud sends its header empty when no token is set: that is no signature.

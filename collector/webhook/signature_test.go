@@ -101,6 +101,17 @@ func TestSignatureOfType(t *testing.T) {
 	if got := signature(h, "github"); got != "" {
 		t.Errorf("another tool's header %q counts for github", got)
 	}
+	for of, want := range map[string]string{
+		"gitea X-Gitea-Signature": "X-Gitea-Signature", "gitea X-Gogs-Signature": "X-Gogs-Signature", "forgejo X-Gitea-Signature": "X-Gitea-Signature",
+		"forgejo X-Forgejo-Signature": "X-Forgejo-Signature", "gitea X-Forgejo-Signature": "", "gitea X-Hub-Signature-256": "X-Hub-Signature-256",
+		"bitbucket X-Hub-Signature": "X-Hub-Signature", "jira X-Hub-Signature": "X-Hub-Signature", "linear Linear-Signature": "Linear-Signature",
+		"gitlab Webhook-Signature": "Webhook-Signature", "gitlab X-Gitea-Signature": "", "jira Linear-Signature": "", "linear X-Hub-Signature": "",
+	} {
+		source, header, _ := strings.Cut(of, " ")
+		if got := signature(http.Header{http.CanonicalHeaderKey(header): {"00"}}, source); got != want {
+			t.Errorf("signature of %s = %q, want %q", of, got, want)
+		}
+	}
 	if got := signature(h, "generic"); got != "Linear-Signature" {
 		t.Errorf("signature = %q", got)
 	}
