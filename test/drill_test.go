@@ -75,7 +75,7 @@ func (d *drill) run(fn func()) {
 // killing kills the daemon n times, sometimes while it starts. For a while Postfix refuses one reader's mail for now,
 // and for a while it is not there.
 func (d *drill) killing(n int) {
-	down := false
+	down, waiting := false, 0
 	for round := 0; n > 0; round++ {
 		switch round % 20 {
 		case 3:
@@ -91,9 +91,13 @@ func (d *drill) killing(n int) {
 		}
 		time.Sleep(100*time.Millisecond + rand.N(1200*time.Millisecond))
 		d.kill()
-		for n--; n > 0 && rand.IntN(4) == 0; n-- {
+		for n--; n > 0 && rand.IntN(3) == 0; n-- {
+			for range 10 { // so that there is much to take in at the start
+				d.mail(1, waiting)
+				waiting++
+			}
 			d.launch()
-			time.Sleep(rand.N(150 * time.Millisecond))
+			time.Sleep(rand.N(250 * time.Millisecond))
 			d.kill()
 		}
 		d.start()
@@ -167,37 +171,42 @@ func (d *drill) promise(door, key, body string) (number int64, ok bool) {
 	}
 }
 
-// mailer puts mails into the inbox, by IMAP and by SMTP, some of them twice.
+// mailer puts mails into the inbox, one after the other.
 func (d *drill) mailer() {
-	for i := 0; d.going(); i++ {
-		title := fmt.Sprintf("m0-%06d", i)
-		subject := title
-		if i%15 == 3 {
-			subject = "[urgent] " + title
-		}
-		raw := mailOf(title, "inbox+post@lab.test", subject, "Hello.")
-		for times := 1 + i%7/6; times > 0; times-- {
-			var err error
-			for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
-				if i%2 == 0 {
-					err = d.Append("inbox", raw)
-				} else {
-					err = d.Deliver("ana@lab.test", "inbox@lab.test", bytes.NewReader(raw))
-				}
-				if err == nil || time.Now().After(end) {
-					break
-				}
-			}
-			if err != nil {
-				d.t.Errorf("mail %s: %v", title, err)
-				return
-			}
-		}
-		d.mu.Lock()
-		d.mails[title] = true
-		d.mu.Unlock()
+	for i := 0; d.going() && d.mail(0, i); i++ {
 		time.Sleep(rand.N(500 * time.Millisecond))
 	}
+}
+
+// mail puts a mail into the inbox, by IMAP or by SMTP, some of them twice.
+func (d *drill) mail(series, i int) bool {
+	title := fmt.Sprintf("m%d-%06d", series, i)
+	subject := title
+	if i%15 == 3 {
+		subject = "[urgent] " + title
+	}
+	raw := mailOf(title, "inbox+post@lab.test", subject, "Hello.")
+	for times := 1 + i%7/6; times > 0; times-- {
+		var err error
+		for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+			if series == 1 || i%2 == 0 {
+				err = d.Append("inbox", raw)
+			} else {
+				err = d.Deliver("ana@lab.test", "inbox@lab.test", bytes.NewReader(raw))
+			}
+			if err == nil || time.Now().After(end) {
+				break
+			}
+		}
+		if err != nil {
+			d.t.Errorf("mail %s: %v", title, err)
+			return false
+		}
+	}
+	d.mu.Lock()
+	d.mails[title] = true
+	d.mu.Unlock()
+	return true
 }
 
 // settle waits until everything has come through: a last update that everybody wants is the mark.
