@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -28,6 +29,7 @@ subscribers:
 type drill struct {
 	*house
 	stopped chan struct{}
+	storm   atomic.Bool // senders make no pause
 	wg      sync.WaitGroup
 
 	mu       sync.Mutex
@@ -49,7 +51,7 @@ func TestKill9(t *testing.T) {
 		}
 	}
 	d := &drill{house: newHouse(t, plan{more: drillReaders}), stopped: make(chan struct{}), numbers: map[string]int64{}, mails: map[string]bool{}}
-	for s := range 4 {
+	for s := range 8 {
 		d.run(func() { d.sender(s) })
 	}
 	d.run(d.mailer)
@@ -89,8 +91,11 @@ func (d *drill) killing(n int) {
 			d.must(d.StartSMTP())
 			down = false
 		}
-		time.Sleep(100*time.Millisecond + rand.N(1200*time.Millisecond))
+		time.Sleep(100*time.Millisecond + rand.N(1100*time.Millisecond))
+		d.storm.Store(true) // the writer is busy when it dies: between an answer and its commit, if it could be
+		time.Sleep(50*time.Millisecond + rand.N(50*time.Millisecond))
 		d.kill()
+		d.storm.Store(false)
 		for n--; n > 0 && rand.IntN(3) == 0; n-- {
 			for range 10 { // so that there is much to take in at the start
 				d.mail(1, waiting)
@@ -143,7 +148,9 @@ func (d *drill) sender(s int) {
 		d.mu.Lock()
 		d.numbers[title] = number
 		d.mu.Unlock()
-		time.Sleep(rand.N(60 * time.Millisecond))
+		if !d.storm.Load() {
+			time.Sleep(rand.N(60 * time.Millisecond))
+		}
 	}
 }
 
