@@ -215,7 +215,12 @@ func (h *house) end() {
 // eventually waits until ok, or fails the test.
 func (h *house) eventually(what string, ok func() bool) {
 	h.t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(50 * time.Millisecond) {
+	h.within(patience, what, ok)
+}
+
+func (h *house) within(d time.Duration, what string, ok func() bool) {
+	h.t.Helper()
+	for end := time.Now().Add(d); !ok(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			h.t.Fatalf("it never came to this: %s", what)
 		}
