@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/mail"
 	"strings"
 	"sync"
@@ -111,9 +110,8 @@ func (h *house) transport(cfg *loaded) (o mailer.TransportOptions, err error) {
 }
 
 func (h *house) mailbox(in *config.Inbox) (*mailbox.Mailbox, error) {
-	o := mailbox.Options{Name: in.Name, Address: in.Address, Host: in.IMAP.Host, Port: in.IMAP.Port, TLS: in.IMAP.TLS,
-		Username: in.IMAP.Username, Folder: in.IMAP.Folder, Since: in.Since.Std(), Accept: in.Accept, Trust: in.Trust,
-		Project: in.Project, Intake: h.intake, Leave: h.leave, Now: h.e.now, Log: h.log.With("inbox", in.Name), LookupTXT: net.DefaultResolver.LookupTXT}
+	o := mailOptions(in)
+	o.Intake, o.Leave, o.Now, o.Log = h.intake, h.leave, h.e.now, h.log.With("inbox", in.Name)
 	var err error
 	if o.CAFile, err = resolve(in.IMAP.CAFile); err == nil {
 		o.Password, err = password(in.IMAP.PasswordFile)
@@ -154,6 +152,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 	run(func() { h.every(ctx, g, "alerts", h.alerts, h.tickAlerts) })
 	run(func() { h.every(ctx, g, "digests", nil, h.tickDigests) })
 	run(func() { h.every(ctx, g, "retention", nil, h.sweep) })
+	run(func() { h.every(ctx, g, "watch", h.watch.kick, h.tickWatch) })
 	for i, s := range g.senders {
 		name := fmt.Sprintf("sender %d", i)
 		run(func() {

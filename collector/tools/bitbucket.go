@@ -3,6 +3,7 @@ package tools
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,7 +149,7 @@ func (b *bitbucketEvent) read() digest.Reason {
 		b.issue(what)
 	case "service":
 		b.service()
-	case "repo", "project", "mirror":
+	case "repo", "project", "proj", "mirror":
 		return b.repository(what)
 	}
 	return ""
@@ -192,9 +193,8 @@ func (b *bitbucketEvent) change(c node) {
 		p.before = "0"
 	}
 	commits := c.list("commits")
-	for i := len(commits) - 1; i >= 0; i-- {
-		p.commits = append(p.commits, commits[i])
-	}
+	slices.Reverse(commits)
+	p.commits = commits
 	p.total = len(commits)
 	p.newest = firstLine(now.str("target.message"))
 	if p.what == "tag" {
@@ -219,7 +219,7 @@ func (b *bitbucketEvent) change(c node) {
 // repository is for what happens to a repository or project as a whole.
 func (b *bitbucketEvent) repository(what string) digest.Reason {
 	it := b.item
-	name := b.str("repository.full_name", "repository.name", "project.name", "new.name")
+	name := b.str("repository.full_name", "repository.name", "new.name", "project.name")
 	switch what {
 	case "push", "refs_changed":
 		return "a push that changed no branch or tag"
@@ -233,7 +233,7 @@ func (b *bitbucketEvent) repository(what string) digest.Reason {
 		it.Title = title("Repository " + name + " imported")
 	case "created", "deleted", "transfer", "updated", "modified":
 		kind := "Repository"
-		if b.event == "project:"+what {
+		if strings.HasPrefix(b.event, "proj") {
 			kind = "Project"
 		}
 		done := map[string]string{"transfer": "moved", "modified": "changed", "updated": "changed"}[what]
@@ -256,6 +256,7 @@ func (b *bitbucketEvent) repository(what string) digest.Reason {
 		return "a mirror that follows; the push is told by itself"
 	case "secret_detected":
 		it.Level = "critical"
+		urgent(it, "a secret that leaked can be used at once")
 		it.Title = title("Leaked secret found in " + name)
 	}
 	return ""

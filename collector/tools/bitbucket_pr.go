@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"slices"
 	"strings"
 
 	"quietpost/digest"
@@ -157,10 +158,8 @@ func (b *bitbucketEvent) refChange(c node) {
 	case "DELETE":
 		p.after = "0"
 	}
-	commits := b.list("commits") // newest first, since 8.0
-	for i := len(commits) - 1; i >= 0; i-- {
-		p.commits = append(p.commits, commits[i])
-	}
+	p.commits = b.list("commits") // newest first, since 8.0
+	slices.Reverse(p.commits)
 	p.newest = firstLine(b.str("toCommit.message"))
 	if len(b.list("changes")) > 1 {
 		p.commits, p.newest = nil, ""

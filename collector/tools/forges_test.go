@@ -73,7 +73,7 @@ func TestMangled(t *testing.T) {
 				continue
 			}
 			checkReading(t, d.read, http.Header{}, bodies[i]) // the header is lost
-			for _, odd := range []any{nil, 5, "x", []any{}, []any{nil, "x"}, map[string]any{}} {
+			for _, odd := range []any{nil, "x", []any{nil, map[string]any{"x": 5}}} {
 				mangle(whole, odd, 2, func() {
 					body, err := json.Marshal(whole)
 					if err != nil {

@@ -96,7 +96,11 @@ func (g *giteaEvent) translate() {
 		if m := t.at("milestone"); m.object() != nil && !g.has("milestone") {
 			o["milestone"] = m.v
 		}
-		if a := t.at("assignee"); a.object() != nil && !g.has("assignee") && g.action == "assigned" {
+		a := t.at("assignee")
+		if a.object() == nil {
+			a = t.at("assignees.0")
+		}
+		if a.object() != nil && !g.has("assignee") && g.action == "assigned" {
 			o["assignee"] = a.v
 		}
 		if g.link(thing+".html_url") == "" {

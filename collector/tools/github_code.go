@@ -2,6 +2,7 @@ package tools
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,9 @@ func (g *githubEvent) push() digest.Reason {
 		newest: firstLine(g.str("head_commit.message"))}
 	p.what, p.name = ref(g.str("ref"))
 	p.total = max(len(p.commits), atoi(g.str("total_commits")))
+	if n := len(p.commits); n > 1 && p.commits[0].str("id") == p.after { // Gitea and Gogs list the newest first
+		slices.Reverse(p.commits)
+	}
 	if n := len(p.commits); p.newest == "" && n > 0 {
 		p.newest = firstLine(p.commits[n-1].str("message"))
 	}

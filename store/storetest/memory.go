@@ -33,6 +33,8 @@ type Memory struct {
 	alertMarks  map[alertKey]digest.AlertMark
 	parts       []part
 	messages    []digest.Message
+	hours       []digest.SourceHour // in order of source and hour
+	troubles    []digest.Trouble
 }
 
 // incident is an incident's row; its items are found by Item.Incident.
@@ -89,6 +91,9 @@ func (m *Memory) AddItems(ctx context.Context, d digest.Delivery) (digest.Result
 	if d.Mark != nil {
 		m.setMark(*d.Mark)
 	}
+	if d.Replay != 0 {
+		return m.replay(d)
+	}
 	r := d.Receipt
 	r.ReceivedAt = milli(r.ReceivedAt)
 	if first := m.receiptOf(&r); first != nil {
@@ -99,13 +104,19 @@ func (m *Memory) AddItems(ctx context.Context, d digest.Delivery) (digest.Result
 	r.ID = int64(len(m.receipts)) + 1
 	r.Header, r.Raw = clone(r.Header), clone(r.Raw)
 	m.receipts = append(m.receipts, r)
-	for _, it := range d.Items {
+	m.addHour(digest.SourceHourOf(&r))
+	m.append(d.Items, &r)
+	return m.result(&r), nil
+}
+
+// append adds the items of a receipt.
+func (m *Memory) append(items []digest.Item, r *digest.Receipt) {
+	for _, it := range items {
 		it = cloneItem(it)
 		it.Number, it.Receipt = int64(len(m.items))+1, r.ID
 		it.Incident = m.step(&it, r.ReceivedAt)
 		m.items = append(m.items, it)
 	}
-	return m.result(&r), nil
 }
 
 // receiptOf is the first receipt that makes r a duplicate.

@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) digest.Store) {
 		{"alerts", alertTests},
 		{"outbox", outboxTests},
 		{"archive", archiveTests},
+		{"sources", sourceTests},
 		{"whole", wholeTests},
 	}
 	for _, g := range groups {
@@ -266,6 +267,8 @@ type kept struct {
 	Due         []digest.Due
 	NextMessage time.Time
 	Counts      digest.Counts
+	SourceHours []digest.SourceHour
+	Troubles    []digest.Trouble
 }
 
 // tester is what *testing.T and *rapid.T have in common.
@@ -323,5 +326,9 @@ func dump(t tester, s digest.Store) (k kept) {
 	note("NextMessage", err)
 	k.Counts, err = s.Counts(bg)
 	note("Counts", err)
+	k.SourceHours, err = s.SourceHours(bg, t0.Add(-time.Hour))
+	note("SourceHours", err)
+	k.Troubles, err = s.Troubles(bg)
+	note("Troubles", err)
 	return k
 }
