@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func testRefuse(t *testing.T, l *Lab) {
 }
 
 func testIMAPDown(t *testing.T, l *Lab) {
-	ok(t, l.imap("reader", func(c *imapclient.Client) error {
+	ok(t, l.imap("reader", func(_ net.Conn, c *imapclient.Client) error {
 		ok(t, l.Kick("reader"))
 		for end := time.Now().Add(deadline); c.Noop().Wait() == nil; time.Sleep(20 * time.Millisecond) { // the kick is a signal
 			if time.Now().After(end) {
