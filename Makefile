@@ -17,6 +17,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
 
 FUZZTIME ?= 30s
 KILLS    ?= 200
+OUT      ?= $(or $(TMPDIR),/tmp)/quietpost-lines.tsv
 
 prefix       ?= /usr/local
 bindir       ?= $(prefix)/bin
@@ -62,9 +63,17 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
 
+.PHONY: lines
+lines: ## the digest line of every delivery of QUIETPOST_CORPUS, as a table in OUT
+	QUIETPOST_LINES="$(OUT)" go test -count=1 -v -run '^TestLines$$' ./test/lines
+
 .PHONY: bench
 bench: ## every benchmark
 	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: slots
+slots: ## schedules in every zone from 2020 to 2040 against an independent reference
+	QUIETPOST_SLOTS=all go test -count=1 -v -timeout 2h -run 'Reference' ./digest/schedule
 
 .PHONY: crash
 crash: ## the long drill: KILLS (200) times kill -9, then an audit of the reader's mails

@@ -40,6 +40,7 @@ type Config struct {
 	Schedules   map[string]string // specification by name; daily, twice and weekly are there unless given another meaning
 	Digests     Digests
 	Alerts      Alerts
+	Retention   Retention
 	Subscribers []Subscriber
 }
 
@@ -116,7 +117,7 @@ type IMAP struct {
 type Source struct {
 	Pos        Pos       `json:"-"`
 	Name       string    // unique among sources and inboxes, compared without case; required
-	Type       string    // generic, slack or github; required
+	Type       string    // one of sourceTypes; required
 	SecretFile Path      // each line is a valid secret; required unless Open
 	Project    string    // project of an item that names none; default none
 	Open       bool      // takes posts without a secret; default false
@@ -144,6 +145,11 @@ type Kind struct {
 type Digests struct {
 	Top   int    // lines a project shows at most; default 20
 	Empty string // what becomes of an empty digest; default and only value "skip"
+}
+
+// Retention is how long things are kept.
+type Retention struct {
+	Raw, Items, Editions Duration
 }
 
 // Alerts bounds how often a person is alerted.

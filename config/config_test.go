@@ -55,6 +55,7 @@ func TestMinimalFileIsComplete(t *testing.T) {
 		Schedules: map[string]string{"daily": "0 9 * * MON-FRI", "twice": "0 9,16 * * MON-FRI", "weekly": "0 9 * * MON"},
 		Digests:   Digests{Top: 20, Empty: "skip"},
 		Alerts:    Alerts{Gather: Duration(5 * time.Second), FollowUpEvery: Duration(5 * time.Minute), MaxPerHour: 12},
+		Retention: Retention{Raw: Duration(14 * 24 * time.Hour), Items: Duration(400 * 24 * time.Hour), Editions: Duration(400 * 24 * time.Hour)},
 	}
 	env := map[string]string{"STATE_DIRECTORY": "/var/lib/quietpost:/var/lib/other", "HOME": "/home/ana"}
 	for _, text := range []string{minimal, "\ufeff" + minimal, strings.ReplaceAll(minimal, "\n", "\r\n"), "---\n" + minimal + "...\n",
@@ -94,7 +95,7 @@ func TestExampleSwitchedOn(t *testing.T) {
 		Sources: []Source{
 			{Name: "github", Type: "github", SecretFile: plain("/etc/quietpost/github.secret")},
 			{Name: "chat", Type: "slack", SecretFile: plain("/etc/quietpost/chat.token"), Project: "apollo"},
-			{Name: "lab", Type: "generic", Open: true, Rate: 20, From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+			{Name: "lab", Type: "auto", Open: true, Rate: 20, From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 			{Name: "jenkins", Type: "generic", SecretFile: plain("/etc/quietpost/jenkins.token"), Map: []Mapping{
 				{Key: "key", Value: `payload.job + "/" + payload.number`},
 				{Key: "ignore", Value: `payload.phase == "QUEUED"`},
@@ -135,6 +136,7 @@ func TestExampleSwitchedOn(t *testing.T) {
 		Schedules: map[string]string{"daily": "0 9 * * MON-FRI", "twice": "0 9,16 * * MON-FRI", "weekly": "0 9 * * MON"},
 		Digests:   Digests{Top: 20, Empty: "skip"},
 		Alerts:    Alerts{Gather: Duration(5 * time.Second), FollowUpEvery: Duration(5 * time.Minute), MaxPerHour: 12},
+		Retention: Retention{Raw: Duration(14 * 24 * time.Hour), Items: Duration(400 * 24 * time.Hour), Editions: Duration(400 * 24 * time.Hour)},
 		Subscribers: []Subscriber{
 			{Address: "ana@example.com", Name: "Ana", TimeZone: "Europe/Lisbon", Projects: []string{"*"},
 				Kinds: []string{"decision", "question", "status"}, Schedule: "daily", Alerts: true, Quiet: "22:00-07:00", Locale: "pt-PT"},
@@ -237,8 +239,8 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		"time_zone: UTC", "mail: {from: a@example.com}", minimal + "colour: blue", minimal + "retention: {}",
-		minimal + "sources: [{name: a, type: auto, secret_file: /a}]", minimal + "digests: {top: many}", minimal + "digests: {top: 0}",
+		"time_zone: UTC", "mail: {from: a@example.com}", minimal + "colour: blue", minimal + "rules: 1",
+		minimal + "sources: [{name: a, type: jenkins, secret_file: /a}]", minimal + "digests: {top: many}", minimal + "digests: {top: 0}",
 		minimal + "subscribers: [{address: a@example.com, alerts: 1}]", minimal + "projects: {name: a}", minimal + "kinds: {a: {b: c}}",
 	} {
 		if validate(bad) == nil {
@@ -364,7 +366,7 @@ func TestFileThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, want := range map[string]string{
-		filepath.Join(dir, "none.yaml"): "none.yaml: there is no such file; copy the example",
+		filepath.Join(dir, "none.yaml"): "none.yaml: there is no such file; `quietpost init` writes",
 		dir:                             ": cannot be read: is a directory",
 		large:                           "large.yaml: the file is larger than 1 MiB",
 	} {

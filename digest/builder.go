@@ -39,6 +39,14 @@ type Tally struct {
 	Lost   int       // occasions that somebody else was first to, or had an edition
 	Faults []error   // what failed alone; it is tried again at the next tick
 	Wait   time.Time // when an alert that waits is due; zero for none
+
+	Editions []EditionNote // those that were committed, empty ones too
+}
+
+// An EditionNote is what the log says of an edition.
+type EditionNote struct {
+	Edition
+	To string // the reader's address; empty for an empty edition
 }
 
 const (
@@ -97,8 +105,10 @@ func (b *Builder) commit(ctx context.Context, c Commit, t *Tally) error {
 		t.Lost++
 	case err == nil && c.Message == nil:
 		t.Empty++
+		t.Editions = append(t.Editions, EditionNote{Edition: c.Edition})
 	case err == nil:
 		t.Sent++
+		t.Editions = append(t.Editions, EditionNote{c.Edition, c.Message.To})
 	}
 	return err
 }
@@ -117,8 +127,13 @@ func (b *Builder) digest(ctx context.Context, now time.Time, set *Settings, d *D
 		Slot: slot, Late: now.Sub(slot) >= late, From: sub.MailedTo + 1, To: cut, CreatedAt: now,
 	}}
 	wanted := Select(window, sub, cut, set.Policy)
-	c.Edition.Items = len(wanted)
-	if c.Edition.Empty = len(wanted) == 0; c.Edition.Empty {
+	gone, err := b.Store.Swept(ctx, sub.Cursor, cut)
+	if err != nil {
+		return c, err
+	}
+	gap := missed(gone, sub, set.Policy)
+	c.Edition.Items = len(wanted) + gap
+	if c.Edition.Empty = c.Edition.Items == 0; c.Edition.Empty {
 		return c, nil
 	}
 	alerted, err := b.Store.AlertedItems(ctx, who.ID, sub.Cursor, cut)
@@ -128,6 +143,7 @@ func (b *Builder) digest(ctx context.Context, now time.Time, set *Settings, d *D
 	c.Edition.MessageID = c.Edition.ID + "@" + b.Composer.Host()
 	v := view(set, &c.Edition, who, loc, now)
 	v.NextAt, v.Schedule, v.Why = c.NextSlot, sched.Words(), why(sub, set.Policy)
+	v.Missed = missedWords(gap)
 	v.Links = links(set, TokenLeaveDigest, sub.ID, c.Edition.ID)
 	rendered := b.renderDigest(v, wanted, alerted, set)
 	c.Edition.Shown = v.Grouping.Shown
@@ -137,21 +153,31 @@ func (b *Builder) digest(ctx context.Context, now time.Time, set *Settings, d *D
 	return c, err
 }
 
-// renderDigest shows fewer lines until the mail is small enough. A template that fails must not keep news from its
-// reader: what is left then is plain text.
+// renderDigest shows fewer lines a project, and then lines of fewer projects, until the mail is small enough. A template
+// that fails must not keep news from its reader: what is left then is plain text.
 func (b *Builder) renderDigest(v *View, wanted []Item, alerted map[int64]bool, set *Settings) Rendered {
-	for top := max(set.Top, 1); top > 0; top /= 2 {
+	for top, projects := max(set.Top, 1), -1; ; {
 		v.Grouping = Group(wanted, alerted, set.Policy.Title, top)
-		v.Subject = v.Grouping.Subject()
-		r, err := render(b.Renderer.Digest, v)
-		if err == nil {
-			return r
+		if projects >= 0 {
+			v.Grouping.narrow(projects)
 		}
-		if !errors.Is(err, ErrTooLarge) {
-			break
+		if v.Subject = v.Grouping.Subject(); len(wanted) == 0 {
+			v.Subject = strings.TrimSuffix(v.Missed, ".")
+		}
+		r, err := render(b.Renderer.Digest, v)
+		switch {
+		case err == nil:
+			return r
+		case !errors.Is(err, ErrTooLarge) || projects == 0:
+			return plain(v, wanted)
+		case top > 1:
+			top /= 2
+		case projects < 0:
+			projects = len(v.Grouping.Sections) / 2
+		default:
+			projects /= 2
 		}
 	}
-	return plain(v, wanted)
 }
 
 // render calls a renderer and makes an error of its panic.
@@ -179,6 +205,9 @@ func plain(v *View, items []Item) Rendered {
 			title = "a private update"
 		}
 		fmt.Fprintf(&s, "- %s: %s\n", it.Project, title)
+	}
+	if v.Missed != "" {
+		fmt.Fprintf(&s, "\n%s\n", v.Missed)
 	}
 	if v.Links.Leave != "" {
 		fmt.Fprintf(&s, "\n%s\nTo leave: %s\n", v.Why, v.Links.Leave)

@@ -80,6 +80,10 @@ type EditionStore interface {
 	// character (0: none).
 	Window(ctx context.Context, after, upTo int64, excerpt int) ([]Item, error)
 
+	// Swept counts the items in after < number <= upTo that retention took away before a subscription that stood still was
+	// served with them, in order of project and kind.
+	Swept(ctx context.Context, after, upTo int64) ([]SweptCount, error)
+
 	// AlertState is what there is to alert of, and who was alerted since the given moment.
 	AlertState(ctx context.Context, since time.Time) (AlertState, error)
 
@@ -147,12 +151,21 @@ type ArchiveStore interface {
 	Editions(ctx context.Context, subscriber int64, limit int) ([]Edition, error)
 	// Edition gives one by ID; ErrNotFound.
 	Edition(ctx context.Context, id string) (Edition, error)
+	// Told are the editions that cover an item, oldest first, with their messages (without bytes): digests and catch-ups
+	// that are not empty and in whose window its number lies, whether or not they wanted it, and alerts that told it.
+	Told(ctx context.Context, number int64) ([]Told, error)
 	// Receipts lists the newest first, at most limit, without header and raw bytes; state empty is all.
 	Receipts(ctx context.Context, state string, limit int) ([]Receipt, error)
 	// Receipt gives one with header and raw bytes; ErrNotFound.
 	Receipt(ctx context.Context, id int64) (Receipt, error)
 	// Counts are for metrics and readiness.
 	Counts(ctx context.Context) (Counts, error)
+}
+
+// A Told is one edition that covers an item, and its message; ID 0 if there is none any more.
+type Told struct {
+	Edition Edition
+	Message Message
 }
 
 // SourceStore keeps what is known of sources beside their deliveries.

@@ -29,6 +29,9 @@ func (t *Templates) digestPage(v *digest.View) *page {
 			p.Notes = append(p.Notes, "Due "+c.at(v.Edition.Slot)+", made "+c.at(c.now)+".")
 		}
 	}
+	if v.Missed != "" {
+		p.Notes = append(p.Notes, clean(v.Missed, 200))
+	}
 	b.lead(needsTitle, g.Needs, b.need)
 	b.lead("Decisions", g.Decisions, b.decision)
 	b.rest(g)
@@ -40,6 +43,9 @@ func (t *Templates) digestPage(v *digest.View) *page {
 			quiet = append(quiet, projectName(s.Title, s.Project)+" ("+plural(n, "update", "updates")+")")
 		}
 	}
+	if n := len(quiet) - maxQuiet; n > 0 {
+		quiet = append(quiet[:maxQuiet:maxQuiet], plural(n, "more project", "more projects"))
+	}
 	if len(quiet) > 0 {
 		b.groups = append(b.groups, group{Title: "Also in", More: strings.Join(quiet, ", "), URL: b.url})
 	}
@@ -47,6 +53,9 @@ func (t *Templates) digestPage(v *digest.View) *page {
 	p.Preheader = preheader(p)
 	return p
 }
+
+// maxQuiet is how many projects are named of those that only have numbers.
+const maxQuiet = 100
 
 // forName makes "Digest" "Digest for Ana".
 func forName(name string) string {
@@ -218,7 +227,7 @@ const shownSteps = 6
 
 // history folds what happened: "opened → 12 comments → merged". It is empty where the line's state says as much.
 func (b *digestBuilder) history(l *digest.Line, timed bool) string {
-	if len(l.History) == 1 && l.History[0].Count <= 1 && (!timed || l.History[0].What == "") {
+	if len(l.History) == 1 && l.History[0].Count <= 1 && l.Count <= 1 && (!timed || l.History[0].What == "") {
 		return ""
 	}
 	var out []string

@@ -17,7 +17,7 @@ func (*checkCmd) Example() string {
 	return "quietpost check --config quietpost.yaml\nquietpost check --schema > quietpost.schema.json"
 }
 
-// Run tells all faults; of a good file, what its schedules come to.
+// Run tells all faults, those of secrets that can be read here too; of a good file, what its schedules come to.
 func (c *checkCmd) Run(e *env) error {
 	if c.Schema {
 		schema, err := config.Schema()
@@ -31,6 +31,11 @@ func (c *checkCmd) Run(e *env) error {
 		return err
 	}
 	cfg, faults := config.Load(file, e.options())
+	if cfg != nil {
+		if shared := cfg.SecretFaults(); len(shared) > 0 {
+			cfg, faults = nil, append(faults, shared...)
+		}
+	}
 	for _, f := range faults {
 		fmt.Fprintln(e.stdout, f)
 	}
@@ -48,6 +53,9 @@ func (c *checkCmd) Run(e *env) error {
 	}
 	fmt.Fprintf(e.stdout, "%s is good: %d sources, %d inboxes, %d projects, %d subscribers\n", file, len(cfg.Sources), len(cfg.Inboxes),
 		len(cfg.Projects), len(cfg.Subscribers))
+	for _, n := range cfg.SecretNotes() {
+		fmt.Fprintln(e.stdout, n)
+	}
 	now := e.now()
 	for i := range cfg.Subscribers {
 		s := &cfg.Subscribers[i]

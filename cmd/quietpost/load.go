@@ -45,6 +45,9 @@ func (e *env) load(file string) (*loaded, error) {
 	if cfg == nil {
 		return nil, faults.Err()
 	}
+	if shared := cfg.SecretFaults(); len(shared) > 0 {
+		return nil, shared.Err()
+	}
 	c := &loaded{Config: cfg}
 	var err error
 	if c.dataDir, err = resolve(cfg.DataDir); err != nil {

@@ -44,20 +44,25 @@ type cli struct {
 
 	Serve       serveCmd       `cmd:"" help:"Run the daemon until SIGTERM or SIGINT; SIGHUP reloads the configuration."`
 	Demo        demoCmd        `cmd:"" help:"Try it all with nothing to set up: sample tools, real IMAP and SMTP, mails to read in a browser."`
+	Init        initCmd        `cmd:"" help:"Write a configuration to begin with; asks on a terminal."`
 	Check       checkCmd       `cmd:"" help:"Check the configuration and tell all faults at once."`
 	Post        postCmd        `cmd:"" help:"Post one item to a running daemon; its body is read from standard input."`
 	Items       itemsCmd       `cmd:"" help:"What was collected."`
 	Projects    projectsCmd    `cmd:"" help:"The projects that items belong to."`
+	Trace       traceCmd       `cmd:"" help:"The way of one item: received, grouped, held, queued, accepted, per person."`
+	Audit       auditCmd       `cmd:"" help:"Prove from a reader's own mails that nothing is missing and nothing came twice."`
 	Outbox      outboxCmd      `cmd:"" help:"Mail on its way."`
 	Sources     sourcesCmd     `cmd:"" help:"Where updates come from, and how that goes."`
 	Quarantine  quarantineCmd  `cmd:"" help:"Input that was not understood, to be read again after a fix."`
 	Explain     explainCmd     `cmd:"" help:"What a webhook or mail would become, and who would get it; nothing is kept."`
 	Subscribers subscribersCmd `cmd:"" help:"Who gets mail."`
+	Backup      backupCmd      `cmd:"" help:"Write a consistent copy of the database while the daemon runs."`
+	Restore     restoreCmd     `cmd:"" help:"Put a copy in the place of the database; the daemon must be stopped."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 // later are commands of the plan that this version does not have.
-var later = map[string]bool{"init": true, "preview": true, "send": true, "trace": true, "audit": true, "backup": true, "restore": true, "doctor": true}
+var later = map[string]bool{"preview": true, "send": true, "doctor": true}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
@@ -99,6 +104,11 @@ func run(e *env, args []string) int {
 	} else {
 		err = usage{fmt.Errorf("%w; see quietpost --help", err)}
 	}
+	return e.status(err)
+}
+
+// status prints an error, if there is one, and gives the exit status it stands for.
+func (e *env) status(err error) int {
 	if err == nil {
 		return 0
 	}

@@ -109,6 +109,8 @@ func Read(raw []byte, o Options) (r Reading) {
 	text := string(body)
 	if r.Reply {
 		text = visibleReply(text)
+	} else if kept := cutSignature(strings.Split(text, "\n")); !isBlank(kept) {
+		text = strings.Join(kept, "\n")
 	}
 	r.Body = digest.CleanBody(text)
 	if r.Title == "" {

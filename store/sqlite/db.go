@@ -34,13 +34,12 @@ type Options struct {
 
 // DB is a digest.Store in one SQLite file.
 type DB struct {
-	path    string
-	write   *sql.DB // one connection, held by writer
-	read    *sql.DB
-	conn    *sql.Conn
-	writer  *writer
-	codec   *codec
-	release func() // what Close does last
+	path   string
+	write  *sql.DB // one connection, held by writer
+	read   *sql.DB
+	conn   *sql.Conn
+	writer *writer
+	codec  *codec
 }
 
 var _ digest.Store = (*DB)(nil)
@@ -97,7 +96,9 @@ func open(ctx context.Context, path string, opts Options, steps fs.FS) (_ *DB, e
 	if db.conn, err = db.write.Conn(ctx); err != nil {
 		return nil, err
 	}
-	db.writer = newWriter(db.conn)
+	if db.writer, err = newWriter(ctx, db.conn); err != nil {
+		return nil, err
+	}
 	return db, db.makeInstance(ctx)
 }
 
