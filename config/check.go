@@ -17,6 +17,7 @@ func (r *reader) check(c *Config) {
 	r.login(&c.Mail.SMTP)
 	r.inboxes(c)
 	r.sources(c)
+	r.sourceTypes(c)
 	r.projects(c)
 	r.subscribers(c)
 	r.expressions(c)
@@ -89,6 +90,37 @@ func (r *reader) inboxes(c *Config) {
 		right = "write " + join(known) + ", or take it out"
 	}
 	r.wrong(r.at[&m.ReplyTo], "mail.reply_to: %s is not the address of an inbox below, so replies would not be read; %s", m.ReplyTo, right)
+}
+
+// sourceTypes looks each type up among the tools there are.
+func (r *reader) sourceTypes(c *Config) {
+	if r.opts.SourceTypes == nil {
+		return
+	}
+	dir := ""
+	if c.ToolsDir.Set() {
+		var err error
+		if dir, err = c.ToolsDir.Resolve(); err != nil {
+			return // noted where it was read
+		}
+	}
+	types, err := r.opts.SourceTypes(dir)
+	if err != nil {
+		r.wrong(c.ToolsDir.Pos, "tools_dir: %v", err)
+		return
+	}
+	types = append(types, "auto")
+	for i := range c.Sources {
+		s := &c.Sources[i]
+		if s.Type == "" || slices.Contains(types, s.Type) {
+			continue
+		}
+		right := "`quietpost tools list` shows all, and generic reads any"
+		if meant := closest(s.Type, types); meant != "" {
+			right = "did you mean " + meant + "?"
+		}
+		r.wrong(r.at[&s.Type], "sources.type: %q is not known; %s", s.Type, right)
+	}
 }
 
 func (r *reader) sources(c *Config) {

@@ -10,7 +10,6 @@ var notYet = map[string][]string{
 	"mail.return_path":       nil,
 	"inboxes.imap.oauth2":    nil,
 	"inboxes.after":          {"seen", "move:"},
-	"sources.type":           {"jenkins"},
 	"kinds.*.respond_within": nil,
 	"kinds.*.escalate_to":    nil,
 	"kinds.*.repeat_every":   nil,
