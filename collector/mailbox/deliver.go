@@ -123,10 +123,10 @@ func (m *Mailbox) Delivery(ctx context.Context, raw []byte, arrived time.Time) (
 	case r.Own:
 		return ignored(d, "a mail that quietpost made"), nil
 	case r.Report != "":
-		return ignored(d, r.Report), nil
+		return m.bounced(ctx, d, &r, part, arrived)
 	case r.AutoReply:
 		return ignored(d, "an automatic reply"), nil
-	case strings.HasPrefix(part, "b-"):
+	case strings.HasPrefix(part, "b-"): // only servers know that address: a report in words that nobody has seen yet
 		return ignored(d, "mail to a bounce address"), nil
 	case strings.HasPrefix(part, "u-") && m.o.Leave != nil:
 		return m.leave(ctx, d, part[2:])
@@ -156,6 +156,27 @@ func (m *Mailbox) Delivery(ctx context.Context, raw []byte, arrived time.Time) (
 		d.Items = append(d.Items, it)
 	}
 	return d, nil
+}
+
+// bounced hands over what a report says. Saying it twice must do no harm: the mail may be asked for again.
+func (m *Mailbox) bounced(ctx context.Context, d digest.Delivery, r *reader.Reading, part string, arrived time.Time) (digest.Delivery, error) {
+	if m.o.Bounce == nil {
+		return ignored(d, r.Report), nil
+	}
+	token, _ := strings.CutPrefix(part, "b-")
+	if token == part {
+		token = ""
+	}
+	for _, b := range r.Bounces {
+		b.Token, b.At = token, arrived
+		if b.At.IsZero() {
+			b.At = m.o.Now()
+		}
+		if err := m.o.Bounce(ctx, b); err != nil {
+			return digest.Delivery{}, fmt.Errorf("a delivery report: %w", err)
+		}
+	}
+	return ignored(d, r.Report), nil
 }
 
 // leave does what the List-Unsubscribe address of a mail of ours asks for. It may come twice: leaving is that, too.

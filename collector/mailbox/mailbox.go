@@ -72,6 +72,7 @@ type Options struct {
 
 	Intake    Intake
 	Leave     func(ctx context.Context, token string) error // ends what a signed link is for; nil: such mail is quarantined
+	Bounce    func(ctx context.Context, b digest.Bounce) error // takes what delivery reports say; nil: they are only kept
 	Now       func() time.Time
 	Log       *slog.Logger
 	LookupTXT func(ctx context.Context, name string) ([]string, error) // nil: no DKIM check; net.Resolver's fits

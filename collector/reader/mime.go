@@ -24,6 +24,7 @@ type collector struct {
 	attachments []Attachment
 	report      digest.Reason
 	inner       []byte // the first mail forwarded as an attachment: read where there is no other text
+	found       found  // parts of a delivery report
 }
 
 // A piece is the text of one leaf.
@@ -74,6 +75,7 @@ func (c *collector) walk(h header, body []byte, depth int) []piece {
 	disposition, dparams := mediaType(h.get("Content-Disposition"))
 	name := fileName(params, dparams)
 	c.noteReport(kind, params)
+	c.noteReportPart(kind, h, body)
 	switch {
 	case strings.HasPrefix(kind, "multipart/") && depth < maxDepth:
 		if parts := splitParts(body, params["boundary"]); parts != nil {
@@ -183,14 +185,14 @@ func (c *collector) attach(kind, name string, h header, body []byte) {
 func (c *collector) noteReport(kind string, params map[string]string) {
 	switch {
 	case kind == "message/feedback-report", params["report-type"] == "feedback-report":
-		c.report = "a complaint report"
+		c.report = complaintReport
 	case kind == "message/disposition-notification", params["report-type"] == "disposition-notification":
 		c.report = "a read receipt"
 	case kind == "message/delivery-status", kind == "message/global-delivery-status",
 		kind == "multipart/report" && params["report-type"] == "delivery-status":
-		c.report = "a delivery report"
+		c.report = deliveryReport
 	case kind == "multipart/report" && c.report == "":
-		c.report = "a server's report"
+		c.report = someReport
 	}
 }
 
@@ -265,6 +267,9 @@ func mediaType(v string) (string, map[string]string) {
 	if err != nil {
 		first, rest, _ := strings.Cut(v, ";")
 		kind, params = strings.ToLower(strings.TrimSpace(first)), map[string]string{}
+		if f := strings.Fields(kind); len(f) > 1 { // the semicolon left out
+			kind, rest = f[0], strings.Join(f[1:], ";")+";"+rest
+		}
 		for _, m := range looseParam.FindAllStringSubmatch(";"+rest, 50) {
 			key := strings.ToLower(m[1])
 			if _, ok := params[key]; !ok {

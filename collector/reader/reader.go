@@ -87,6 +87,8 @@ type Reading struct {
 	Report    digest.Reason // a delivery report, read receipt or complaint: "a delivery report"; empty otherwise
 	Own       bool          // made by a quietpost, this one or another
 
+	Bounces []digest.Bounce // what a delivery report or complaint says, of each address; without Token and At
+
 	authResults []string // Authentication-Results, topmost first, for Authenticate
 }
 
@@ -105,9 +107,12 @@ func Read(raw []byte, o Options) (r Reading) {
 	r.Attachments = attachments
 	r.readSubject(o.KnownProject)
 	r.readPriority(h)
-	r.readAutomatic(h, c.report)
 	text := string(body)
-	if r.Reply {
+	r.readAutomatic(h, c.report, text)
+	if r.Report != "" {
+		r.Bounces = r.bounces(h, &c.found, text)
+	}
+	if r.Reply && r.Report == "" {
 		text = visibleReply(text)
 	}
 	r.Body = digest.CleanBody(text)
