@@ -14,7 +14,6 @@ import (
 
 	"github.com/emersion/go-message/charset"
 	"github.com/emersion/go-message/textproto"
-	"golang.org/x/text/encoding/charmap"
 
 	"quietpost/digest"
 )
@@ -133,7 +132,7 @@ func parseHeader(head []byte) header {
 // decodeText decodes encoded words (RFC 2047) of any charset we know; bytes that are no UTF-8 are taken as
 // Windows-1252, the commonest charset of mails that name none.
 func decodeText(s string) string {
-	s = toUTF8(s)
+	s = looseUTF8([]byte(s))
 	dec := mime.WordDecoder{CharsetReader: func(label string, in io.Reader) (io.Reader, error) {
 		if r, err := charset.Reader(label, in); err == nil {
 			return r, nil
@@ -180,23 +179,13 @@ func isASCII(s string) bool {
 	return true
 }
 
-func toUTF8(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	if out, err := charmap.Windows1252.NewDecoder().String(s); err == nil {
-		return out
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
-}
-
 var addressLike = regexp.MustCompile(`[^\s<>"',;:()\[\]\\@]+@[^\s<>"',;:()\[\]\\@]+`)
 
 // addresses reads an address list; where it is malformed, everything that looks like an address.
 func addresses(v string) []Address {
 	var out []Address
 	parser := mail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: charset.Reader}}
-	if list, err := parser.ParseList(toUTF8(v)); err == nil {
+	if list, err := parser.ParseList(looseUTF8([]byte(v))); err == nil {
 		for _, a := range list[:min(len(list), maxPeople)] {
 			out = append(out, Address{Name: personName(a.Name), Address: normal(a.Address)})
 		}

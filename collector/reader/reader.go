@@ -79,6 +79,11 @@ type Reading struct {
 	Forward bool
 	Command string // the whole subject where it is a command: "subscribe apollo daily"
 
+	// What a tool or a calendar says of itself by header, subject or invitation; empty otherwise.
+	Event  string // "calendar.request"
+	State  string // of the thread: "cancelled", "firing", …
+	Thread string // "calendar/UID"
+
 	Urgent digest.Reason // the sender's own mark of urgency and where it stands; empty for none
 
 	Automatic digest.Reason // made by a machine; empty for a person's mail
@@ -101,8 +106,9 @@ func Read(raw []byte, o Options) (r Reading) {
 	}()
 	head, body := Split(raw)
 	h := parseHeader(head)
-	r = readHeader(h)
-	c := &collector{}
+	hint := hintOf(h, body)
+	r = readHeader(h, hint)
+	c := &collector{hint: hint}
 	body, attachments := c.read(h, body)
 	r.Attachments = attachments
 	r.readSubject(o.KnownProject)
@@ -115,11 +121,32 @@ func Read(raw []byte, o Options) (r Reading) {
 	if r.Reply && r.Report == "" {
 		text = visibleReply(text)
 	}
+	if e := c.event; e != nil {
+		text = r.readEvent(e, text)
+	}
 	r.Body = digest.CleanBody(text)
 	if r.Title == "" {
 		r.Title = titleOf(r.Body)
 	}
 	return r
+}
+
+// readEvent takes an invitation over: its day, state and thread, and its facts above what else the mail says.
+func (r *Reading) readEvent(e *event, text string) string {
+	r.Event, r.State = "calendar."+strings.ToLower(e.Method), e.state()
+	if e.Method == "" {
+		r.Event = "calendar"
+	}
+	if r.Due == "" {
+		r.Due = e.due()
+	}
+	if e.UID != "" {
+		r.Thread = "calendar/" + e.UID
+	}
+	if r.Title == "" {
+		r.Title = e.Summary
+	}
+	return e.words() + "\n\n" + text
 }
 
 var mdLink = regexp.MustCompile(`\[([^\[\]]+)\]\([^()\s]*\)`)
@@ -153,9 +180,9 @@ func plainReading(raw []byte) Reading {
 	return r
 }
 
-func readHeader(h header) Reading {
+func readHeader(h header, hint string) Reading {
 	r := Reading{
-		Subject:     digest.OneLine(decodeText(h.get("Subject")), 1000),
+		Subject:     oneLine(h.get("Subject"), hint, 1000),
 		ListName:    listName(h.get("List-Id")),
 		ListID:      listID(h.get("List-Id")),
 		References:  messageIDs(h.get("References")),

@@ -1,0 +1,20 @@
+package reader
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestDump(t *testing.T) {
+	root := os.Getenv("DUMPROOT")
+	files, _ := filepath.Glob(filepath.Join(root, "mail", "*", "*.eml"))
+	out := map[string]any{}
+	for _, f := range files {
+		raw, _ := os.ReadFile(f)
+		out[f[len(root)+6:]] = Read(raw, Options{})
+	}
+	b, _ := json.Marshal(out)
+	os.WriteFile("/tmp/dump.json", b, 0o644)
+}
