@@ -34,6 +34,8 @@ func Split(raw []byte) (head, body []byte) {
 		case isField(text):
 			fields++
 		case fields > 0 && (text[0] == ' ' || text[0] == '\t'): // continuation
+		case fields == 0 && isField(bytes.TrimLeft(text, " \t")): // a header that begins with spaces
+			fields++
 		case fields == 0 && bytes.HasPrefix(text, []byte("From ")), bytes.HasPrefix(text, []byte(">From ")): // mbox
 		default:
 			if firstBad < 0 {
@@ -112,6 +114,10 @@ func parseHeader(head []byte) header {
 		case len(text) == 0:
 			continue
 		case text[0] == ' ' || text[0] == '\t':
+			if fields == 0 && isField(bytes.TrimLeft(text, " \t")) {
+				text, keep = bytes.TrimLeft(text, " \t"), true
+				fields++
+			}
 			if !keep {
 				continue
 			}
@@ -134,10 +140,8 @@ func parseHeader(head []byte) header {
 func decodeText(s string) string {
 	s = looseUTF8([]byte(s))
 	dec := mime.WordDecoder{CharsetReader: func(label string, in io.Reader) (io.Reader, error) {
-		if r, err := charset.Reader(label, in); err == nil {
-			return r, nil
-		}
-		return in, nil
+		data, err := io.ReadAll(io.LimitReader(in, maxValue))
+		return strings.NewReader(charsetText(label, data)), err
 	}}
 	if out, err := dec.DecodeHeader(s); err == nil {
 		s = out

@@ -321,14 +321,21 @@ func decodeTransfer(encoding string, b []byte) []byte {
 func decodeBase64(b []byte) []byte {
 	clean := make([]byte, 0, len(b)+4)
 	pad := 0 // bytes at the end that padding stands for
+	over := false // what follows padding on its line is no base64
 	for _, c := range b {
+		if c == '\n' {
+			over = false
+		}
 		switch {
+		case over && c != '\n' && c != '\r' && c != '=':
+			continue
 		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '+', c == '/':
 			clean, pad = append(clean, c), 0
-		case c == '=': // the end of one run; another may follow
+		case c == '=': // the end of one run; another may follow on the next line
 			for len(clean)%4 != 0 {
 				clean, pad = append(clean, 'A'), pad+1
 			}
+			over = pad > 0
 		}
 	}
 	for len(clean)%4 != 0 { // padding left out

@@ -82,7 +82,13 @@ type Reading struct {
 	// What a tool or a calendar says of itself by header, subject or invitation; empty otherwise.
 	Event  string // "calendar.request"
 	State  string // of the thread: "cancelled", "firing", …
-	Thread string // "calendar/UID"
+	Level  string // severity in the tool's word
+	Thread string // "calendar/UID", "pr/42": as the same tool's webhook names it
+	// ToolProject is the project in the tool's words: "acme/apollo", "APOLLO".
+	ToolProject string
+
+	// Writer is who wrote the mail where a list's software put the list's own address into From. It is a claim.
+	Writer Address
 
 	Urgent digest.Reason // the sender's own mark of urgency and where it stands; empty for none
 
@@ -94,6 +100,7 @@ type Reading struct {
 
 	Bounces []digest.Bounce // what a delivery report or complaint says, of each address; without Token and At
 
+	firstWords  string   // of the body
 	authResults []string // Authentication-Results, topmost first, for Authenticate
 }
 
@@ -121,6 +128,9 @@ func Read(raw []byte, o Options) (r Reading) {
 	if r.Reply && r.Report == "" {
 		text = visibleReply(text)
 	}
+	r.firstWords, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
+	r.readTool(h)
+	r.writer(h)
 	if e := c.event; e != nil {
 		text = r.readEvent(e, text)
 	}
