@@ -66,10 +66,9 @@ func relatives(label string) []encoding.Encoding {
 	return nil
 }
 
-// valid tells UTF-8. A character cut at the end is no sign against it.
+// valid tells UTF-8. A character cut at the end of what is taken of a long part is no sign against it.
 func valid(data []byte) bool {
-	cut := len(data) - utf8.UTFMax
-	return cut > 0 && utf8.Valid(data[:cut]) || utf8.Valid(data)
+	return utf8.Valid(data) || len(data) >= maxText && utf8.Valid(data[:len(data)-utf8.UTFMax])
 }
 
 // looseUTF8 takes bytes as UTF-8, or as UTF-16 if they begin with its mark, and if they mostly are neither, as Windows-1252,

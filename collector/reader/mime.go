@@ -320,7 +320,7 @@ func decodeTransfer(encoding string, b []byte) []byte {
 // decodeBase64 decodes what is of the alphabet and passes over everything else, padding within the text too.
 func decodeBase64(b []byte) []byte {
 	clean := make([]byte, 0, len(b)+4)
-	pad := 0 // bytes at the end that padding stands for
+	pad := 0      // bytes at the end that padding stands for
 	over := false // what follows padding on its line is no base64
 	for _, c := range b {
 		if c == '\n' {
