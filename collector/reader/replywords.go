@@ -48,16 +48,16 @@ var (
 	blockFrom = regexp.MustCompile(`(?i)^(?:` + fromWords + `)\s?[:：]`)
 	blockRest = regexp.MustCompile(`(?i)^(?:` + fieldWords + `)\s?[:：]`)
 
-	sentFrom = regexp.MustCompile(`(?i)^\[?(?:sent|get|von|gesendet|diese nachricht wurde|envoyé|enviado|inviato|verstuurd|verzonden|skickat|sendt|wysłan[eo]|odesláno|lähetetty|` +
+	sentFrom = regexp.MustCompile(`(?i)^[\[(<]*(?:sent|get|von|gesendet|diese nachricht wurde|envoyé|enviado|inviato|verstuurd|verzonden|skickat|sendt|wysłan[eo]|odesláno|lähetetty|` +
 		`отправлено|发自我的|從我的|iphoneから送信|나의 iphone에서 보냄|from my|télécharger|obtenez|hol(?:en)? sie sich|obtener|ottieni|download) ?` +
-		`(?:from (?:my|mail for|yahoo|outlook|windows|samsung|proton|type|the|a|an|gmail|blue|k-9|your)\b|from (?:[\w-]+ ?){1,4}$|via\b|with (?:airmail|spark|proton|unibox|k-9|mailtrack|superhuman|\w+$)|using\b|outlook (?:for|für|pour|para|per|voor)|` +
+		`(?:by \S+|from (?:my|mail for|yahoo|outlook|windows|samsung|proton|type|the|a|an|gmail|blue|k-9|your)\b|from (?:[\w-]+ ?){1,4}$|via\b|with (?:airmail|spark|proton|unibox|k-9|mailtrack|superhuman|\w+$)|using\b|outlook (?:for|für|pour|para|per|voor)|` +
 		`meinem? .{2,40}gesendet|mit .{2,50}gesendet|von .{2,60}gesendet|(?:von|mit|über|aus) .{2,60}|(?:de|depuis|à partir d[e']|avec|par) .{2,60}|desde .{2,60}|do meu .{2,40}|(?:dal? |con )\S.{2,60}|` +
-		`(?:vanaf|met|via) .{2,60}|från .{2,40}|fra .{2,40}|z(?:e)? .{2,40}|с .{2,40}|.{0,20}iphone.{0,12}|.{0,20}(?:android|ipad|blackberry|samsung|huawei|xiaomi).{0,20})\]?`)
+		`(?:vanaf|met|via) .{2,60}|från .{2,40}|fra .{2,40}|z(?:e)? .{2,40}|с .{2,40}|.{0,20}iphone.{0,12}|.{0,20}(?:android|ipad|blackberry|samsung|huawei|xiaomi).{0,20})[\])>]*`)
 
 	// Closings that stand alone above a name.
-	closing = regexp.MustCompile(`(?i)^(?:(?:with )?(?:best|kind|warm|many|kindest|warmest)(?: (?:regards|wishes|thanks))?|regards|sincerely(?: yours)?|yours(?: (?:truly|sincerely|faithfully))?|cheers|thanks(?: (?:again|a lot|in advance))?|thank you|many thanks|br|rgds|` +
-		`(?:mit )?(?:freundlichen?|besten?|vielen|herzlichen?|liebe|viele|schöne) (?:grüßen?|grüssen?|gruß|dank)|mfg|vg|lg|grüße|gruß|danke|cordialement|bien (?:à vous|cordialement)|salutations|(?:très )?cordialement|merci|` +
-		`(?:un )?(?:cordial )?saludos?(?: cordiales)?|atentamente|gracias|cordiali saluti|distinti saluti|saluti|grazie|atenciosamente|obrigad[oa]|cumprimentos|abraços|` +
+	closing = regexp.MustCompile(`(?i)^(?:(?:with )?(?:best|kind|warm|many|kindest|warmest)(?: (?:regards|wishes))?|regards|sincerely(?: yours)?|yours(?: (?:truly|sincerely|faithfully))?|cheers|br|rgds|` +
+		`(?:mit )?(?:freundlichen?|besten?|vielen|herzlichen?|lieben?|viele|schöne) (?:grüßen?|grüssen?|gruß)|mfg|vg|lg|grüße|gruß|cordialement|bien (?:à vous|cordialement)|salutations|(?:très )?cordialement|` +
+		`(?:un )?(?:cordial )?saludos?(?: cordiales)?|atentamente|cordiali saluti|distinti saluti|saluti|atenciosamente|cumprimentos|abraços|` +
 		`met vriendelijke groet(?:en)?|groet(?:en|jes)?|mvh|med vänlig(?:a)? hälsning(?:ar)?|vänliga hälsningar|hälsningar|med venlig hilsen|vennlig hilsen|hilsen|pozdrawiam|z poważaniem|` +
 		`s pozdravem|ystävällisin terveisin|terveisin|üdvözlettel|saygılarımla|с уважением|с наилучшими пожеланиями|З повагою|此致|祝好|よろしくお願いします|敬具)\s*[,.!]*$`)
 	nameLike = regexp.MustCompile(`^[\p{Lu}\p{Lo}][\p{L}.'’-]*(?: (?:[\p{Lu}\p{Lo}][\p{L}.'’-]*|van|von|de|der|da|di|la|le|bin|al)){0,4}$`)
