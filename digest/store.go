@@ -142,12 +142,21 @@ type ArchiveStore interface {
 	Editions(ctx context.Context, subscriber int64, limit int) ([]Edition, error)
 	// Edition gives one by ID; ErrNotFound.
 	Edition(ctx context.Context, id string) (Edition, error)
+	// Told are the editions that cover an item, oldest first, with their messages (without bytes): digests and catch-ups
+	// that are not empty and in whose window its number lies, whether or not they wanted it, and alerts that told it.
+	Told(ctx context.Context, number int64) ([]Told, error)
 	// Receipts lists the newest first, at most limit, without header and raw bytes; state empty is all.
 	Receipts(ctx context.Context, state string, limit int) ([]Receipt, error)
 	// Receipt gives one with header and raw bytes; ErrNotFound.
 	Receipt(ctx context.Context, id int64) (Receipt, error)
 	// Counts are for metrics and readiness.
 	Counts(ctx context.Context) (Counts, error)
+}
+
+// A Told is one edition that covers an item, and its message; ID 0 if there is none any more.
+type Told struct {
+	Edition Edition
+	Message Message
 }
 
 // An ItemQuery asks for items: those before the number Before (0: from the newest), of a project key (empty: all),

@@ -304,6 +304,17 @@ func closing(err *error, fn func() error) { *err = errors.Join(*err, fn()) }
 
 // settings are what editions are cut by under a configuration.
 func (h *house) settings(cfg *loaded) *digest.Settings {
+	return &digest.Settings{
+		Policy:   policyOf(cfg.Config),
+		Calendar: digest.Calendar{Named: cfg.Schedules, Zone: cfg.TimeZone},
+		Alerts: digest.AlertPolicy{Gather: cfg.Alerts.Gather.Std(), FollowUpEvery: cfg.Alerts.FollowUpEvery.Std(),
+			MaxPerHour: cfg.Alerts.MaxPerHour},
+		Top: cfg.Digests.Top, BaseURL: cfg.BaseURL, Inbox: cfg.Mail.ReplyTo, Instance: h.instance, Operators: cfg.Operators,
+	}
+}
+
+// policyOf is what a configuration says of projects, kinds and sources.
+func policyOf(cfg *config.Config) *digest.Policy {
 	p := digest.Policy{Kinds: map[string]digest.KindPolicy{}, Sources: map[string]string{}}
 	for _, pr := range cfg.Projects {
 		p.Projects = append(p.Projects, digest.Project{Key: pr.Name, Title: pr.Title, Aliases: pr.Aliases, Owners: pr.Owners})
@@ -314,13 +325,7 @@ func (h *house) settings(cfg *loaded) *digest.Settings {
 	for _, s := range cfg.Sources {
 		p.Sources[s.Name] = s.Project
 	}
-	return &digest.Settings{
-		Policy:   digest.NewPolicy(p),
-		Calendar: digest.Calendar{Named: cfg.Schedules, Zone: cfg.TimeZone},
-		Alerts: digest.AlertPolicy{Gather: cfg.Alerts.Gather.Std(), FollowUpEvery: cfg.Alerts.FollowUpEvery.Std(),
-			MaxPerHour: cfg.Alerts.MaxPerHour},
-		Top: cfg.Digests.Top, BaseURL: cfg.BaseURL, Inbox: cfg.Mail.ReplyTo, Instance: h.instance, Operators: cfg.Operators,
-	}
+	return digest.NewPolicy(p)
 }
 
 // entry is a subscriber as the desk takes them.
