@@ -46,6 +46,8 @@ func (m *Mail) keys() []key {
 	return []key{
 		{"from", m.from(), "Quietpost <digest@example.com>", "The sender of all mail.", true},
 		{"reply_to", text(&m.ReplyTo, address), "updates@example.com", "Address of an inbox below; replies and commands arrive there.", false},
+		{"return_path", text(&m.ReturnPath, address), "bounces@example.com", "Where delivery reports go, to an inbox below. Default reply_to.", false},
+		{"dkim", object(&m.DKIM.Pos, m.DKIM.keys()...), "{domain: example.com, selector: quietpost, key_file: /etc/quietpost/dkim.pem}", "Signs all mail, where the server does not.", false},
 		{"smtp", object(nil, m.SMTP.keys()...), "{host: smtp.example.com}", "The server that takes our mail.", true},
 	}
 }
@@ -62,6 +64,14 @@ func (m *Mail) from() value {
 	})
 	v.ptr = &m.From
 	return v
+}
+
+func (d *DKIM) keys() []key {
+	return []key{
+		{"domain", text(&d.Domain, hostName), "example.com", "The domain that signs: that of the sender, or one above it.", true},
+		{"selector", text(&d.Selector, hostName), "quietpost", "The public key stands in the DNS at SELECTOR._domainkey.DOMAIN.", true},
+		{"key_file", file(&d.KeyFile), "/etc/quietpost/dkim.pem", "File with the private key in PEM, RSA or Ed25519.", true},
+	}
 }
 
 func (s *SMTP) keys() []key {

@@ -8,8 +8,6 @@ import "strings"
 var notYet = map[string][]string{
 	"rules":                  nil,
 	"retention":              nil,
-	"mail.dkim":              nil,
-	"mail.return_path":       nil,
 	"inboxes.imap.oauth2":    nil,
 	"inboxes.after":          {"seen", "move:"},
 	"sources.map":            nil,

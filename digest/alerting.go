@@ -96,7 +96,7 @@ func (b *Builder) alertEdition(now time.Time, set *Settings, who *Subscriber, st
 	e.MessageID = e.ID + "@" + b.Composer.Host()
 	c := Commit{Edition: e}
 	l := &Letter{To: who.Address, Name: who.Name, MessageID: e.MessageID, Date: now, ListID: "Quietpost alerts <alerts>",
-		Edition: e.ID}
+		Edition: e.ID, Feedback: OccasionAlert}
 	v := view(set, &e, who, who.Location(set.Calendar.Zone), now)
 	var items []Item
 	for _, p := range step.Send {

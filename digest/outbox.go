@@ -18,13 +18,14 @@ const (
 	Sending   = "sending"   // leased: the attempt is written down, its end is not
 	Delivered = "delivered" // a server took it
 	Failed    = "failed"    // never will
+	Bounced   = "bounced"   // a server took it, and reported later that it could not deliver it
 )
 
 // Channel of a message; the only one so far.
 const ChannelEmail = "email"
 
 // A Message is one row of the outbox: one message to one recipient. Its bytes are final but for DKIM-Signature, which
-// is made anew at sending; they are kept until it is delivered or given up.
+// is made anew at sending; they are kept until it is delivered, or dropped by the operator.
 type Message struct {
 	ID        int64
 	Edition   string // the edition it carries; empty for a letter
@@ -54,8 +55,12 @@ type Report struct {
 	Answer string
 }
 
-// Give up on a message that no server has taken for so long.
-const GiveUpAfter = 5 * 24 * time.Hour
+// Give up on a message that no server has taken for so long, and in so many attempts: after days without any server each
+// message still has its tries.
+const (
+	GiveUpAfter = 5 * 24 * time.Hour
+	giveUpTries = 10
+)
 
 // Backoff is how long to wait after the n-th failed attempt (n from 1): 15 s, doubling to two hours, spread by jitter
 // in [0,1) over ±20 % so that a server that comes back is not met by all at once. RFC 5321, section 4.5.4.1 asks for 30
@@ -81,7 +86,7 @@ func OutcomeOf(m *Message, err error, now time.Time, jitter float64) Report {
 	switch {
 	case asSendError(err, &se) && se.Permanent:
 		r.State = Failed
-	case now.Sub(m.CreatedAt) > GiveUpAfter:
+	case now.Sub(m.CreatedAt) > GiveUpAfter && m.Attempts >= giveUpTries:
 		r.State, r.Answer = Failed, "given up after five days; last answer: "+r.Answer
 	default:
 		wait := Backoff(m.Attempts, jitter)

@@ -8,7 +8,7 @@ import (
 )
 
 func TestOutcomeOf(t *testing.T) {
-	m := &Message{ID: 7, Lease: 3, Attempts: 1, CreatedAt: noon}
+	m := &Message{ID: 7, Lease: 3, Attempts: giveUpTries, CreatedAt: noon}
 	for name, c := range map[string]struct {
 		err   error
 		now   time.Time
@@ -25,6 +25,13 @@ func TestOutcomeOf(t *testing.T) {
 		if r.State != c.state || r.ID != 7 || r.Lease != 3 || (r.State == Queued) != r.NextAt.After(c.now) || (c.err == nil) != (r.Answer == "") {
 			t.Errorf("%s: %+v", name, r)
 		}
+	}
+}
+
+func TestAMessageHasItsTriesAlsoAfterDaysWithoutAServer(t *testing.T) {
+	m := &Message{Attempts: giveUpTries - 1, CreatedAt: noon}
+	if r := OutcomeOf(m, &SendError{Code: 451, Text: "greylisted"}, noon.Add(9*24*time.Hour), 0.5); r.State != Queued {
+		t.Errorf("%+v", r)
 	}
 }
 

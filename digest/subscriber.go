@@ -15,7 +15,7 @@ const (
 	Active    = "active"
 	Pending   = "pending"   // not confirmed yet
 	Paused    = "paused"    // by the person
-	Suspended = "suspended" // by a bounce
+	Suspended = "suspended" // by bounces or a complaint; see Subscriber.Bounces
 	Left      = "left"      // for good, by the person or the operator
 )
 
@@ -34,6 +34,8 @@ type Subscriber struct {
 	// Imported is the entry of the configuration file as it was last taken over, opaque to stores; empty for a
 	// person who is not from the file.
 	Imported string
+
+	Bounces BounceRecord
 
 	Subscriptions []Subscription
 }

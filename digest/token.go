@@ -11,6 +11,8 @@ const (
 	TokenLeaveDigest = "d" // ends the subscription with this ID
 	TokenLeaveAlerts = "a" // ends the alerts of the subscriber with this ID
 	TokenEdition     = "e" // shows the edition with this ID
+	TokenBounce      = "b" // tells the message with this ID, as part of the return path
+	TokenResume      = "r" // lifts the suspension of the subscriber with this ID
 )
 
 // Token is a signed link's last part: purpose and id in clear, and a MAC under the instance's key. It does not expire,

@@ -68,6 +68,7 @@ type Letter struct {
 	OneClick    bool     // the first of Unsubscribe takes an RFC 8058 POST
 	Edition     string   // X-Quietpost-Edition; empty for a letter
 	Window      string   // X-Quietpost-Window; empty but for a digest
+	Feedback    string   // what kind of mail it is, for Feedback-ID: an occasion; empty leaves the field out
 }
 
 // A Composer makes the bytes of a message: RFC 5322 with CRLF, multipart/alternative, the headers of the contract.

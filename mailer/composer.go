@@ -27,6 +27,7 @@ type Composer struct {
 	from    mail.Address
 	replyTo *mail.Address
 	host    string
+	sender  string // the last part of Feedback-ID
 }
 
 var _ digest.Composer = (*Composer)(nil)
@@ -43,6 +44,8 @@ func NewComposer(o ComposerOptions) (*Composer, error) {
 		return nil, fmt.Errorf("sender %q: the part after @ is not a domain: %w", from.Address, err)
 	}
 	c := &Composer{from: *from, host: strings.ToLower(host)}
+	sum := sha256.Sum256([]byte("feedback/" + c.host)) // Google wants 5 to 15 signs that are always the same for one sender
+	c.sender = "qp" + hex.EncodeToString(sum[:5])
 	if o.ReplyTo != "" {
 		if c.replyTo, err = headerAddress("", o.ReplyTo); err != nil {
 			return nil, fmt.Errorf("reply address: %w", err)
@@ -118,6 +121,12 @@ func (c *Composer) fields(l *digest.Letter) ([]field, error) {
 			return nil, err
 		}
 		f = append(f, field{"List-ID", id})
+	}
+	if l.Feedback != "" {
+		if !isToken(l.Feedback) || strings.Contains(l.Feedback, ":") {
+			return nil, fmt.Errorf("%q cannot stand in Feedback-ID", l.Feedback)
+		}
+		f = append(f, field{"Feedback-ID", l.Feedback + ":quietpost:" + c.sender})
 	}
 	leave, err := unsubscribe(l.Unsubscribe)
 	if err != nil {

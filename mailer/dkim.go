@@ -24,7 +24,7 @@ type Signer struct {
 func signed() []string {
 	return []string{"From", "From", "To", "To", "Subject", "Subject", "Date", "Message-ID", "Reply-To", "In-Reply-To",
 		"References", "List-ID", "List-Unsubscribe", "List-Unsubscribe-Post", "MIME-Version", "Content-Type",
-		"Auto-Submitted", "X-Quietpost-Edition", "X-Quietpost-Window"}
+		"Auto-Submitted", "Feedback-ID", "X-Quietpost-Edition", "X-Quietpost-Window"}
 }
 
 // NewSigner takes the private key in PEM: PKCS #1 or PKCS #8, RSA of 1024 bits or more, or Ed25519.

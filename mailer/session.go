@@ -27,13 +27,14 @@ type session struct {
 	wire   []byte // of the last message, to be written over
 
 	pipelining, size, utf8, eightBit bool // what the server offers
+	maxSize                          int  // of a message in bytes; 0 if it does not say
 }
 
 // connect opens a session. Whatever goes wrong here is not the message's fault, so the error is never permanent.
 func (t *Transport) connect(ctx context.Context) (*session, *digest.SendError) {
 	conf, err := t.tlsConfig()
 	if err != nil {
-		return nil, &digest.SendError{Text: "ca_file: " + err.Error()}
+		return nil, &digest.SendError{Text: "ca_file: " + err.Error(), About: digest.AboutServer}
 	}
 	raw, err := (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "tcp", t.address())
 	if err != nil {
@@ -53,6 +54,8 @@ func (t *Transport) connect(ctx context.Context) (*session, *digest.SendError) {
 	}
 	has := func(ext string) bool { ok, _ := s.c.Extension(ext); return ok }
 	s.pipelining, s.size, s.utf8, s.eightBit = has("PIPELINING"), has("SIZE"), has("SMTPUTF8"), has("8BITMIME")
+	_, size := s.c.Extension("SIZE")
+	s.maxSize, _ = strconv.Atoi(size) // none, or none that we could reach
 	return s, nil
 }
 
@@ -191,10 +194,14 @@ func (s *session) mailCommand(from, to string, data []byte) (string, *digest.Sen
 	cmd := "MAIL FROM:<" + from + ">"
 	if !isASCII(from) || !isASCII(to) {
 		if !s.utf8 {
-			return "", &digest.SendError{Enhanced: "5.6.7", Permanent: true,
+			return "", &digest.SendError{Enhanced: "5.6.7", Permanent: true, About: digest.AboutMessage,
 				Text: "the mail server does not take addresses beyond ASCII (SMTPUTF8)"}
 		}
 		cmd += " SMTPUTF8"
+	}
+	if s.maxSize > 0 && len(data) > s.maxSize { // RFC 1870, section 6.1: no need to ask
+		return "", &digest.SendError{Enhanced: "5.3.4", Permanent: true, About: digest.AboutMessage,
+			Text: fmt.Sprintf("the message has %d bytes, the mail server takes %d", len(data), s.maxSize)}
 	}
 	if s.size {
 		cmd += " SIZE=" + strconv.Itoa(len(data))

@@ -30,6 +30,8 @@ type Desk interface {
 	LeaveDigest(ctx context.Context, subscription int64, leave bool) (digest.Subscriber, error)
 	// LeaveAlerts does the same with a person's alerts.
 	LeaveAlerts(ctx context.Context, subscriber int64, leave bool) (digest.Subscriber, error)
+	// Lift gives a person whose address is suspended their mails again; digest.ErrConflict if they left.
+	Lift(ctx context.Context, subscriber int64) (digest.Subscriber, error)
 	// People are all subscribers.
 	People(ctx context.Context) ([]digest.Subscriber, error)
 }
@@ -105,6 +107,9 @@ func (h *Handler) routes() []route {
 		{"GET /l/{token}", h.leavePage},
 		{"POST /l/{token}", h.leave},
 		{"/l/{token}", h.onlyBy("GET, HEAD, POST")},
+		{"GET /r/{token}", h.resumePage},
+		{"POST /r/{token}", h.resume},
+		{"/r/{token}", h.onlyBy("GET, HEAD, POST")},
 		{"GET /e/{token}", h.editionPage},
 		{"/e/{token}", h.onlyBy("GET, HEAD")},
 		{"GET /v1/items", h.api(h.items)},

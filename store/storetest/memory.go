@@ -33,6 +33,7 @@ type Memory struct {
 	alertMarks  map[alertKey]digest.AlertMark
 	parts       []part
 	messages    []digest.Message
+	bounces     []digest.BounceNote
 }
 
 // incident is an incident's row; its items are found by Item.Incident.

@@ -49,8 +49,14 @@ func (m *Memory) SaveSubscriber(ctx context.Context, s digest.Subscriber) (diges
 	if err := m.maySave(&s); err != nil {
 		return digest.Subscriber{}, err
 	}
+	return m.subscriber(m.save(s)), nil
+}
+
+// save writes a person with their subscriptions, and gives their ID.
+func (m *Memory) save(s digest.Subscriber) int64 {
 	row := s
 	row.Subscriptions = nil
+	row.Bounces.ScoredAt, row.Bounces.SuspendedAt = milli(s.Bounces.ScoredAt), milli(s.Bounces.SuspendedAt)
 	if row.ID == 0 {
 		row.ID, row.Revision = int64(len(m.subscribers))+1, 1
 		m.subscribers = append(m.subscribers, row)
@@ -71,7 +77,7 @@ func (m *Memory) SaveSubscriber(ctx context.Context, s digest.Subscriber) (diges
 		sub.Cursor, sub.MailedTo, sub.LastSlot = old.Cursor, old.MailedTo, old.LastSlot
 		*old = sub
 	}
-	return m.subscriber(row.ID), nil
+	return row.ID
 }
 
 // maySave tells why a subscriber cannot be saved.
