@@ -30,6 +30,9 @@ type IntakeStore interface {
 	// A delivery that fails does not fail others that share its commit.
 	AddItems(ctx context.Context, d Delivery) (Result, error)
 
+	// AddBatch keeps deliveries of one source in their order, each as AddItems would, all of them or none.
+	AddBatch(ctx context.Context, ds []Delivery) ([]Result, error)
+
 	// Mark gives an inbox's mark; ErrNotFound before first contact.
 	Mark(ctx context.Context, inbox string) (Mark, error)
 

@@ -177,6 +177,9 @@ func (c *collector) attach(kind, name string, h header, body []byte) {
 	if strings.Contains(strings.ToLower(h.get("Content-Transfer-Encoding")), "base64") {
 		size = (size - bytes.Count(body, []byte{'\n'}) - bytes.Count(body, []byte{'\r'})) / 4 * 3
 	}
+	if n, ok := leftOut(h); ok {
+		size = n
+	}
 	if name == "" {
 		switch kind {
 		case "message/rfc822":
