@@ -300,7 +300,7 @@ func (d *Desk) resume(ctx context.Context, is func(*Subscriber) bool) (Subscribe
 		}
 		state = s.State
 		if state == Paused || state == Suspended || state == Active {
-			s.State, s.Bounces = Active, BounceRecord{}
+			s.State, s.Bounces, s.PausedUntil = Active, BounceRecord{}, time.Time{}
 		}
 		return true
 	})

@@ -37,6 +37,12 @@ type Subscriber struct {
 
 	Bounces BounceRecord
 
+	// PausedUntil is when a pause ends by itself; zero for one that lasts until the person's word.
+	PausedUntil time.Time
+
+	// Wish is what was asked for by mail in this person's name and waits for their word, opaque to stores; empty for nothing.
+	Wish string
+
 	Subscriptions []Subscription
 }
 

@@ -60,6 +60,7 @@ type Renderer interface {
 type Letter struct {
 	Rendered
 	To, Name    string
+	ReplyTo     string   // empty: where all answers go
 	MessageID   string   // without <>
 	References  []string // Message-IDs without <>, oldest first
 	Date        time.Time

@@ -76,9 +76,10 @@ func (c *Composer) Compose(l *digest.Letter) ([]byte, error) {
 	from := c.from
 	m.SetAddrHeaderFromMailAddress(gomail.HeaderFrom, &from)
 	m.SetAddrHeaderFromMailAddress(gomail.HeaderTo, to)
-	if c.replyTo != nil {
-		reply := *c.replyTo
-		m.SetAddrHeaderFromMailAddress(gomail.HeaderReplyTo, &reply)
+	if reply, err := c.replies(l); err != nil {
+		return nil, fmt.Errorf("reply address: %w", err)
+	} else if reply != nil {
+		m.SetAddrHeaderFromMailAddress(gomail.HeaderReplyTo, reply)
 	}
 	m.SetDateWithValue(l.Date)
 	m.SetMessageIDWithValue(l.MessageID)
@@ -99,6 +100,18 @@ func (c *Composer) Compose(l *digest.Letter) ([]byte, error) {
 		return nil, fmt.Errorf("composing %s: %w", l.MessageID, err)
 	}
 	return b.Bytes(), nil
+}
+
+// replies is where answers go: the letter's own address, else that of all; nil for the sender's.
+func (c *Composer) replies(l *digest.Letter) (*mail.Address, error) {
+	if l.ReplyTo != "" {
+		return headerAddress("", l.ReplyTo)
+	}
+	if c.replyTo == nil {
+		return nil, nil
+	}
+	reply := *c.replyTo
+	return &reply, nil
 }
 
 type field struct{ name, value string }

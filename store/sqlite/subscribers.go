@@ -9,11 +9,11 @@ import (
 	"quietpost/digest"
 )
 
-const subscriberColumns = "id, address, name, zone, locale, state, alerts, quiet, revision, imported, bounce_score, scored_at, suspended_at, suspended_for"
+const subscriberColumns = "id, address, name, zone, locale, state, alerts, quiet, revision, imported, bounce_score, scored_at, suspended_at, suspended_for, paused_until, wish"
 
 func scanSubscriber(rows *sql.Rows) (s digest.Subscriber, err error) {
 	return s, rows.Scan(&s.ID, &s.Address, &s.Name, &s.Zone, &s.Locale, &s.State, &s.Alerts, &s.Quiet, &s.Revision, &s.Imported,
-		&s.Bounces.Score, instant{&s.Bounces.ScoredAt}, instant{&s.Bounces.SuspendedAt}, &s.Bounces.Reason)
+		&s.Bounces.Score, instant{&s.Bounces.ScoredAt}, instant{&s.Bounces.SuspendedAt}, &s.Bounces.Reason, instant{&s.PausedUntil}, &s.Wish)
 }
 
 const subscriptionColumns = "id, subscriber, projects, kinds, schedule, ended, cursor, mailed_to, next_slot, last_slot"
@@ -93,7 +93,7 @@ func saveSubscriber(ctx context.Context, c *sql.Conn, s *digest.Subscriber) (id 
 func savePerson(ctx context.Context, c *sql.Conn, s *digest.Subscriber) (id int64, err error) {
 	if s.ID == 0 {
 		res, err := c.ExecContext(ctx, `INSERT INTO subscribers (address, name, zone, locale, state, alerts, quiet, imported, bounce_score,
-			scored_at, suspended_at, suspended_for, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`, personValues(s)...)
+			scored_at, suspended_at, suspended_for, paused_until, wish, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`, personValues(s)...)
 		if isUnique(err) {
 			return 0, digest.ErrExists
 		}
@@ -103,7 +103,7 @@ func savePerson(ctx context.Context, c *sql.Conn, s *digest.Subscriber) (id int6
 		return res.LastInsertId()
 	}
 	n, err := changed(ctx, c, `UPDATE subscribers SET address = ?, name = ?, zone = ?, locale = ?, state = ?, alerts = ?, quiet = ?,
-		imported = ?, bounce_score = ?, scored_at = ?, suspended_at = ?, suspended_for = ?, revision = revision + 1
+		imported = ?, bounce_score = ?, scored_at = ?, suspended_at = ?, suspended_for = ?, paused_until = ?, wish = ?, revision = revision + 1
 		WHERE id = ? AND revision = ?`, append(personValues(s), s.ID, s.Revision)...)
 	switch {
 	case isUnique(err):
@@ -124,7 +124,7 @@ func savePerson(ctx context.Context, c *sql.Conn, s *digest.Subscriber) (id int6
 // personValues are a person's columns but for ID and revision.
 func personValues(s *digest.Subscriber) []any {
 	return []any{s.Address, s.Name, s.Zone, s.Locale, s.State, s.Alerts, s.Quiet, s.Imported, s.Bounces.Score, at(s.Bounces.ScoredAt),
-		at(s.Bounces.SuspendedAt), s.Bounces.Reason}
+		at(s.Bounces.SuspendedAt), s.Bounces.Reason, at(s.PausedUntil), s.Wish}
 }
 
 // addSubscription inserts a subscription that has no ID yet.

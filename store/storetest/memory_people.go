@@ -56,6 +56,7 @@ func (m *Memory) SaveSubscriber(ctx context.Context, s digest.Subscriber) (diges
 func (m *Memory) save(s digest.Subscriber) int64 {
 	row := s
 	row.Subscriptions = nil
+	row.PausedUntil = milli(s.PausedUntil)
 	row.Bounces.ScoredAt, row.Bounces.SuspendedAt = milli(s.Bounces.ScoredAt), milli(s.Bounces.SuspendedAt)
 	if row.ID == 0 {
 		row.ID, row.Revision = int64(len(m.subscribers))+1, 1

@@ -43,6 +43,7 @@ var subscriberTests = map[string]func(*fixture){
 		change := old
 		change.State, change.Name, change.Zone, change.Alerts, change.Quiet, change.Imported, change.Locale, change.Address =
 			digest.Paused, "Ana B.", "UTC", false, "", "x", "de", "ana.b@example.com"
+		change.PausedUntil, change.Wish = milli(t0.Add(time.Hour)), "weekly"
 		now := f.save(change)
 		change.Revision = old.Revision + 1
 		f.same("changed", now, change)

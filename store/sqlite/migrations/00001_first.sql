@@ -104,7 +104,9 @@ CREATE TABLE subscribers (
   bounce_score INTEGER NOT NULL DEFAULT 0, -- thousandths of a point
   scored_at    INTEGER,
   suspended_at INTEGER,
-  suspended_for TEXT   NOT NULL DEFAULT ''
+  suspended_for TEXT   NOT NULL DEFAULT '',
+  paused_until INTEGER,
+  wish         TEXT    NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX subscribers_suspended ON subscribers (address) WHERE state = 'suspended';
 
