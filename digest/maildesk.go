@@ -93,6 +93,9 @@ func (d *MailDesk) Take(ctx context.Context, now time.Time, set *Settings, in De
 // line is the line that holds the command, if the mail is one.
 func (d *MailDesk) line(ctx context.Context, in *DeskMail) (string, bool) {
 	first, rest := firstLine(in.Text)
+	if in.Token == "" && in.ToDesk {
+		in.Token = confirmToken.FindString(strings.ToLower(in.Subject))
+	}
 	switch {
 	case in.Token != "":
 		return first, true
@@ -105,6 +108,9 @@ func (d *MailDesk) line(ctx context.Context, in *DeskMail) (string, bool) {
 	}
 	return "", false
 }
+
+// confirmToken is one in a subject, where it was too long for an address.
+var confirmToken = regexp.MustCompile(`\bc\.\d+-[0-9a-z]{8}\.[0-9a-z]{24}\b`)
 
 func firstWord(s string) string {
 	if f := strings.Fields(s); len(f) > 0 {
@@ -289,21 +295,25 @@ func (d *MailDesk) confirmed(ctx context.Context, now time.Time, set *Settings, 
 
 // answer queues a letter to who wrote; a mail is answered once. token makes its answers confirmations.
 func (d *MailDesk) answer(ctx context.Context, now time.Time, set *Settings, in *DeskMail, token, subject, text string) error {
-	part := "+desk@"
-	if token != "" {
-		part = "+c-" + token + "@"
-	}
 	local, host, _ := strings.Cut(in.Inbox, "@")
+	part := "+desk@"
+	switch {
+	case token != "" && len(local)+len("+c-")+len(token) <= 64: // RFC 5321, section 4.5.3.1.1
+		part = "+c-" + token + "@"
+	case token != "":
+		subject += " " + token
+	}
 	l := &Letter{Rendered: Rendered{Subject: subject, Text: text + footerText}, To: in.From, Date: now, ReplyTo: local + part + host,
 		MessageID: EditionID(set.Instance, "answer/"+in.Key) + "@" + d.Composer.Host()}
 	if in.MessageID != "" {
 		l.References = []string{in.MessageID}
 	}
 	raw, err := d.Composer.Compose(l)
-	if err == nil {
-		err = d.Store.AddMessage(ctx, Message{Channel: ChannelEmail, Lane: LaneLetter, To: l.To, MessageID: l.MessageID, Subject: subject,
-			Bytes: raw, State: Queued, NextAt: now, CreatedAt: now})
+	if err != nil { // an address that nothing can be sent to: asking again would not help
+		return nil
 	}
+	err = d.Store.AddMessage(ctx, Message{Channel: ChannelEmail, Lane: LaneLetter, To: l.To, MessageID: l.MessageID, Subject: subject,
+		Bytes: raw, State: Queued, NextAt: now, CreatedAt: now})
 	if err != nil && !errors.Is(err, ErrExists) {
 		return fmt.Errorf("answering %s: %w", in.From, err)
 	}

@@ -67,7 +67,7 @@ type Letter struct {
 	ListID      string   // "Title <id.host>" without the host, see Composer
 	Unsubscribe []string // URLs made with net/url, https first
 	OneClick    bool     // the first of Unsubscribe takes an RFC 8058 POST
-	Edition     string   // X-Quietpost-Edition; empty for a letter
+	Edition     string   // X-Quietpost-Edition, by which every quietpost knows its own; empty for a letter
 	Window      string   // X-Quietpost-Window; empty but for a digest
 	Feedback    string   // what kind of mail it is, for Feedback-ID: an occasion; empty leaves the field out
 }

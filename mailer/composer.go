@@ -3,6 +3,7 @@ package mailer
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -152,7 +153,7 @@ func (c *Composer) fields(l *digest.Letter) ([]field, error) {
 			f = append(f, field{"List-Unsubscribe-Post", "List-Unsubscribe=One-Click"})
 		}
 	}
-	for _, own := range []field{{"X-Quietpost-Edition", l.Edition}, {"X-Quietpost-Window", l.Window}} {
+	for _, own := range []field{{"X-Quietpost-Edition", cmp.Or(l.Edition, "letter")}, {"X-Quietpost-Window", l.Window}} {
 		if own.value == "" {
 			continue
 		}
