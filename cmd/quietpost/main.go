@@ -46,6 +46,8 @@ type cli struct {
 	Demo        demoCmd        `cmd:"" help:"Try it all with nothing to set up: sample tools, real IMAP and SMTP, mails to read in a browser."`
 	Check       checkCmd       `cmd:"" help:"Check the configuration and tell all faults at once."`
 	Post        postCmd        `cmd:"" help:"Post one item to a running daemon; its body is read from standard input."`
+	Send        sendCmd        `cmd:"" help:"Send one person's digest now."`
+	Preview     previewCmd     `cmd:"" help:"Show one person's next digest as it would be now; changes nothing."`
 	Items       itemsCmd       `cmd:"" help:"What was collected."`
 	Projects    projectsCmd    `cmd:"" help:"The projects that items belong to."`
 	Outbox      outboxCmd      `cmd:"" help:"Mail on its way."`
@@ -54,7 +56,7 @@ type cli struct {
 }
 
 // later are commands of the plan that this version does not have.
-var later = map[string]bool{"init": true, "preview": true, "send": true, "trace": true, "audit": true, "explain": true, "sources": true,
+var later = map[string]bool{"init": true, "trace": true, "audit": true, "explain": true, "sources": true,
 	"quarantine": true, "backup": true, "restore": true, "doctor": true}
 
 func main() {
