@@ -59,6 +59,9 @@ func (c *sendCmd) Run(e *env) error {
 			}
 			fmt.Fprintf(e.stdout, "%s: %q with %d updates is on its way; the running daemon sends it within a second\n", address, d.Message.Subject, d.Edition.Items)
 		}
+		if errors.Is(err, digest.ErrExists) {
+			return fmt.Errorf("%s was sent it at this very moment already; nothing goes twice", address)
+		}
 		if errors.Is(err, digest.ErrConflict) {
 			err = fmt.Errorf("%w; `quietpost subscribers resume %s` ends a pause or a suspension", err, address)
 		}
