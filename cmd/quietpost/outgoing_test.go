@@ -94,7 +94,7 @@ func TestPreviewAndSend(t *testing.T) {
 		{1, "not a subscriber", []string{"send", "eve@example.com"}},
 		{1, "not a subscriber", []string{"preview", "eve@example.com"}},
 		{2, "not a mail address", []string{"send", "eve"}},
-		{2, "should look like 36h or 7d", []string{"send", "ana@example.com", "--catch-up=-7d"}},
+		{2, "is not a duration", []string{"send", "ana@example.com", "--catch-up=-7d"}},
 		{2, "usage", []string{"outbox", "retry"}},
 		{1, "there is no message 99", []string{"outbox", "show", "99"}},
 		{1, "there is no message 99", []string{"outbox", "drop", "99"}},
