@@ -8,8 +8,6 @@ import "strings"
 var notYet = map[string][]string{
 	"rules":                  nil,
 	"retention":              nil,
-	"inboxes.imap.oauth2":    nil,
-	"inboxes.after":          {"seen", "move:"},
 	"sources.map":            nil,
 	"sources.rate":           nil,
 	"sources.type":           {"auto", "alertmanager", "bitbucket", "cloudevents", "forgejo", "gitea", "gitlab", "grafana", "jenkins", "jira", "pagerduty", "sentry"},

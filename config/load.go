@@ -31,7 +31,7 @@ type Options struct {
 	ParseQuiet    func(string) error  // refuses what are no quiet hours; nil: any text is taken
 }
 
-const howToBegin = "copy the example, /etc/quietpost/quietpost.yaml.example, and fill in mail.from and mail.smtp.host"
+const howToBegin = "`quietpost init` writes one to begin with"
 
 // Load reads the file at path. The Config is nil if anything is wrong with it; the Faults are all that is wrong, and
 // notes, in the order of the file. Relative paths in the file are relative to its folder.

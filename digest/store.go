@@ -30,6 +30,9 @@ type IntakeStore interface {
 	// A delivery that fails does not fail others that share its commit.
 	AddItems(ctx context.Context, d Delivery) (Result, error)
 
+	// AddBatch keeps deliveries of one source in their order, each as AddItems would, all of them or none.
+	AddBatch(ctx context.Context, ds []Delivery) ([]Result, error)
+
 	// Mark gives an inbox's mark; ErrNotFound before first contact.
 	Mark(ctx context.Context, inbox string) (Mark, error)
 
@@ -152,6 +155,9 @@ type ArchiveStore interface {
 	Editions(ctx context.Context, subscriber int64, limit int) ([]Edition, error)
 	// Edition gives one by ID; ErrNotFound.
 	Edition(ctx context.Context, id string) (Edition, error)
+	// Told are the editions that cover an item, oldest first, with their messages (without bytes): digests and catch-ups
+	// that are not empty and in whose window its number lies, whether or not they wanted it, and alerts that told it.
+	Told(ctx context.Context, number int64) ([]Told, error)
 	// Bounces lists a subscriber's newest bounces first, at most limit; subscriber 0 is all.
 	Bounces(ctx context.Context, subscriber int64, limit int) ([]BounceNote, error)
 	// Receipts lists the newest first, at most limit, without header and raw bytes; state empty is all.
@@ -160,6 +166,12 @@ type ArchiveStore interface {
 	Receipt(ctx context.Context, id int64) (Receipt, error)
 	// Counts are for metrics and readiness.
 	Counts(ctx context.Context) (Counts, error)
+}
+
+// A Told is one edition that covers an item, and its message; ID 0 if there is none any more.
+type Told struct {
+	Edition Edition
+	Message Message
 }
 
 // An ItemQuery asks for items: those before the number Before (0: from the newest), of a project key (empty: all),

@@ -329,6 +329,4 @@ func asSendError(t testing.TB, err error) *digest.SendError {
 	return se
 }
 
-func joined(lines ...string) string { return strings.Join(lines, "\r\n") + "\r\n" }
-
 func repeat(s string, n int) []byte { return bytes.Repeat([]byte(s), n) }

@@ -48,6 +48,9 @@ func (c *checkCmd) Run(e *env) error {
 	}
 	fmt.Fprintf(e.stdout, "%s is good: %d sources, %d inboxes, %d projects, %d subscribers\n", file, len(cfg.Sources), len(cfg.Inboxes),
 		len(cfg.Projects), len(cfg.Subscribers))
+	for _, n := range cfg.SecretNotes() {
+		fmt.Fprintln(e.stdout, n)
+	}
 	now := e.now()
 	for i := range cfg.Subscribers {
 		s := &cfg.Subscribers[i]

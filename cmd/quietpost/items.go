@@ -131,12 +131,8 @@ func (*projectsListCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		p := digest.Policy{}
-		for _, pr := range cfg.Projects {
-			p.Projects = append(p.Projects, digest.Project{Key: pr.Name, Title: pr.Title, Aliases: pr.Aliases})
-		}
 		values, rows := []projectJSON{}, []string(nil)
-		for _, c := range digest.FoldProjects(digest.NewPolicy(p), counts) {
+		for _, c := range digest.FoldProjects(policyOf(cfg), counts) {
 			v := projectJSON{Project: c.Project, Items: c.Items, Urgent: c.Urgent, Last: rfc3339(c.Last)}
 			for _, pr := range cfg.Projects {
 				if digest.ProjectKey(pr.Name) == c.Project {

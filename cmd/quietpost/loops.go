@@ -136,7 +136,7 @@ func signer(d *config.DKIM) (*mailer.Signer, error) {
 func (h *house) mailbox(in *config.Inbox) (*mailbox.Mailbox, error) {
 	o := mailbox.Options{Name: in.Name, Address: in.Address, Host: in.IMAP.Host, Port: in.IMAP.Port, TLS: in.IMAP.TLS,
 		Username: in.IMAP.Username, Folder: in.IMAP.Folder, Since: in.Since.Std(), Accept: in.Accept, Trust: in.Trust,
-		Project: in.Project, Intake: h.intake, Leave: h.leave, Now: h.e.now, Log: h.log.With("inbox", in.Name), LookupTXT: net.DefaultResolver.LookupTXT}
+		Project: in.Project, Intake: h.intake, Leave: h.leave, Bounce: h.bounced, Now: h.e.now, Log: h.log.With("inbox", in.Name), LookupTXT: net.DefaultResolver.LookupTXT}
 	var err error
 	if o.CAFile, err = resolve(in.IMAP.CAFile); err == nil {
 		o.Password, err = password(in.IMAP.PasswordFile)

@@ -44,20 +44,24 @@ type cli struct {
 
 	Serve       serveCmd       `cmd:"" help:"Run the daemon until SIGTERM or SIGINT; SIGHUP reloads the configuration."`
 	Demo        demoCmd        `cmd:"" help:"Try it all with nothing to set up: sample tools, real IMAP and SMTP, mails to read in a browser."`
+	Init        initCmd        `cmd:"" help:"Write a configuration to begin with; asks on a terminal."`
 	Check       checkCmd       `cmd:"" help:"Check the configuration and tell all faults at once."`
 	Post        postCmd        `cmd:"" help:"Post one item to a running daemon; its body is read from standard input."`
 	Send        sendCmd        `cmd:"" help:"Send one person's digest now."`
 	Preview     previewCmd     `cmd:"" help:"Show one person's next digest as it would be now; changes nothing."`
 	Items       itemsCmd       `cmd:"" help:"What was collected."`
 	Projects    projectsCmd    `cmd:"" help:"The projects that items belong to."`
+	Trace       traceCmd       `cmd:"" help:"The way of one item: received, grouped, held, queued, accepted, per person."`
 	Outbox      outboxCmd      `cmd:"" help:"Mail on its way."`
 	Subscribers subscribersCmd `cmd:"" help:"Who gets mail."`
+	Backup      backupCmd      `cmd:"" help:"Write a consistent copy of the database while the daemon runs."`
+	Restore     restoreCmd     `cmd:"" help:"Put a copy in the place of the database; the daemon must be stopped."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 // later are commands of the plan that this version does not have.
-var later = map[string]bool{"init": true, "trace": true, "audit": true, "explain": true, "sources": true,
-	"quarantine": true, "backup": true, "restore": true, "doctor": true}
+var later = map[string]bool{"audit": true, "explain": true, "sources": true,
+	"quarantine": true, "doctor": true}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -21,22 +20,12 @@ import (
 	"quietpost/mailer"
 )
 
-// command runs one on the service's configuration, beside the daemon.
-func (s *service) command(args ...string) (code int, stdout, stderr string) {
-	s.t.Helper()
-	var out, errs bytes.Buffer
-	e := s.env(s.t.Context())
-	e.stdout, e.stderr = &out, &errs
-	code = run(e, append([]string{"--config", s.file}, args...))
-	return code, out.String(), errs.String()
-}
-
 // ok is command where it must succeed, and its output.
 func (s *service) ok(args ...string) string {
 	s.t.Helper()
-	code, out, errs := s.command(args...)
+	code, out := s.command(args...)
 	if code != 0 {
-		s.t.Fatalf("%v: %d %s", args, code, errs)
+		s.t.Fatalf("%v: %d %s", args, code, out)
 	}
 	return out
 }
@@ -69,7 +58,7 @@ func TestPreviewAndSend(t *testing.T) {
 	if got := s.inbox.wait(t, 1)[0].Header.Get("X-Quietpost-Window"); got != "1-1" {
 		t.Errorf("window %q", got)
 	}
-	if code, _, errs := s.command("send", "ana@example.com"); code != 1 || !strings.Contains(errs, "at this very moment") {
+	if code, errs := s.command("send", "ana@example.com"); code != 1 || !strings.Contains(errs, "at this very moment") {
 		t.Errorf("%d %s", code, errs)
 	}
 	s.must(s.clock.at("2026-11-23 08:00:01"))
@@ -100,7 +89,7 @@ func TestPreviewAndSend(t *testing.T) {
 		{1, "there is no message 99", []string{"outbox", "drop", "99"}},
 		{1, "only what waits or was given up", []string{"outbox", "retry", "1"}},
 	} {
-		code, _, errs := s.command(c.args...)
+		code, errs := s.command(c.args...)
 		if code != c.code || c.say != "usage" && !strings.Contains(errs, c.say) {
 			t.Errorf("%v: %d %s", c.args, code, errs)
 		}
@@ -129,7 +118,7 @@ func TestOutboxFromTheShell(t *testing.T) {
 	s.ok("outbox", "drop", "2")
 	s.refuse(nil)
 	s.must(s.clock.at("2026-11-23 08:59:00"))
-	if code, _, errs := s.command("outbox", "retry", "2"); code != 1 || !strings.Contains(errs, "was dropped") {
+	if code, errs := s.command("outbox", "retry", "2"); code != 1 || !strings.Contains(errs, "was dropped") {
 		t.Errorf("%d %s", code, errs)
 	}
 	if got := s.ok("outbox", "show", "2"); !strings.Contains(got, "failed") || !strings.Contains(got, "not kept any more") {
@@ -224,7 +213,7 @@ func TestARefusedReaderIsSuspendedAndResumes(t *testing.T) {
 	s.post(`{"project": "apollo", "title": "Backup done"}`)
 	s.post(`{"project": "zeus", "title": "Fire", "urgent": true}`)
 	s.must(s.clock.at("2026-11-23 09:00:30"))
-	if code, _, errs := s.command("send", "ana@example.com"); code != 1 || !strings.Contains(errs, "is suspended") {
+	if code, errs := s.command("send", "ana@example.com"); code != 1 || !strings.Contains(errs, "is suspended") {
 		t.Errorf("%d %s", code, errs)
 	}
 	db, _, err := s.env(t.Context()).withFile(s.file).open()

@@ -306,6 +306,17 @@ func closing(err *error, fn func() error) { *err = errors.Join(*err, fn()) }
 
 // settings are what editions are cut by under a configuration.
 func settings(cfg *config.Config, instance []byte) *digest.Settings {
+	return &digest.Settings{
+		Policy:   policyOf(cfg),
+		Calendar: digest.Calendar{Named: cfg.Schedules, Zone: cfg.TimeZone},
+		Alerts: digest.AlertPolicy{Gather: cfg.Alerts.Gather.Std(), FollowUpEvery: cfg.Alerts.FollowUpEvery.Std(),
+			MaxPerHour: cfg.Alerts.MaxPerHour},
+		Top: cfg.Digests.Top, BaseURL: cfg.BaseURL, Inbox: cfg.Mail.ReplyTo, Instance: instance, Operators: cfg.Operators,
+	}
+}
+
+// policyOf is what a configuration says of projects, kinds and sources.
+func policyOf(cfg *config.Config) *digest.Policy {
 	p := digest.Policy{Kinds: map[string]digest.KindPolicy{}, Sources: map[string]string{}}
 	for _, pr := range cfg.Projects {
 		p.Projects = append(p.Projects, digest.Project{Key: pr.Name, Title: pr.Title, Aliases: pr.Aliases, Owners: pr.Owners})
@@ -316,13 +327,7 @@ func settings(cfg *config.Config, instance []byte) *digest.Settings {
 	for _, s := range cfg.Sources {
 		p.Sources[s.Name] = s.Project
 	}
-	return &digest.Settings{
-		Policy:   digest.NewPolicy(p),
-		Calendar: digest.Calendar{Named: cfg.Schedules, Zone: cfg.TimeZone},
-		Alerts: digest.AlertPolicy{Gather: cfg.Alerts.Gather.Std(), FollowUpEvery: cfg.Alerts.FollowUpEvery.Std(),
-			MaxPerHour: cfg.Alerts.MaxPerHour},
-		Top: cfg.Digests.Top, BaseURL: cfg.BaseURL, Inbox: cfg.Mail.ReplyTo, Instance: instance, Operators: cfg.Operators,
-	}
+	return digest.NewPolicy(p)
 }
 
 // entry is a subscriber as the desk takes them.

@@ -8,49 +8,171 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"quietpost/collector/reader"
 	"quietpost/digest"
 )
 
-// accept reads a mail and hands it over with its mark. It comes back with an error only when the mail is to be asked
-// for again; one that cannot be read or stored goes into quarantine.
-func (m *Mailbox) accept(ctx context.Context, raw []byte, e entry, mark digest.Mark) error {
-	large := len(raw) > MaxMail
-	raw = raw[:min(len(raw), MaxMail)]
-	d, err := m.Delivery(ctx, raw, e.arrived)
-	if err != nil {
+// A pending is what was read and is not stored yet. It stands before the intake while a batch is read, so that a mail
+// finds the one before it as if that were stored.
+type pending struct {
+	Intake
+	flush    func(context.Context) error
+	ds       []digest.Delivery
+	size     int
+	ids      map[string]bool // Message-IDs
+	arrived  time.Time       // when the server had the last one
+	mu       sync.Mutex      // a mail is read in a goroutine of its own
+	projects map[string]bool
+}
+
+// ThreadOf stores what is pending when the mail asked for is there.
+func (p *pending) ThreadOf(ctx context.Context, messageIDs []string) (project, thread string, err error) {
+	if slices.ContainsFunc(messageIDs, func(id string) bool { return p.ids[id] }) {
+		if err := p.flush(ctx); err != nil {
+			return "", "", err
+		}
+	}
+	return p.Intake.ThreadOf(ctx, messageIDs)
+}
+
+// KnownProject knows the projects of pending items too.
+func (p *pending) KnownProject(key string) bool {
+	p.mu.Lock()
+	known := p.projects[key]
+	p.mu.Unlock()
+	return known || p.Intake.KnownProject(key)
+}
+
+func (p *pending) add(d digest.Delivery) {
+	p.ds = append(p.ds, d)
+	p.size += len(d.Receipt.Raw)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range d.Items {
+		p.ids[d.Items[i].MessageID], p.projects[digest.ProjectKey(d.Items[i].Project)] = true, true
+	}
+}
+
+// take gives what is pending, and nothing is.
+func (p *pending) take() []digest.Delivery {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ds := p.ds
+	p.ds, p.size = nil, 0
+	clear(p.ids)
+	clear(p.projects)
+	return ds
+}
+
+// maxTries is how often the process may end in the midst of reading a mail before that mail is not read any more.
+const maxTries = 2
+
+// accept reads a mail; flush stores it. It comes back with an error only when the mail is to be asked for again; one
+// that cannot be read goes into quarantine with its raw bytes.
+func (s *session) accept(ctx context.Context, t text, e entry) error {
+	before := s.mark
+	if n := len(s.pending.ds); n > 0 {
+		before = *s.pending.ds[n-1].Mark
+	}
+	var d digest.Delivery
+	var err error
+	if before.Tries >= maxTries && e.uid > before.UID {
+		d = quarantined(digest.Delivery{Receipt: s.m.receipt(t.raw, nil)},
+			fmt.Sprintf("reading it ended the program %d times, so it is not read any more", before.Tries))
+	} else if d, err = s.m.delivery(ctx, s.pending, t.raw, e.arrived, func() error { return s.tried(ctx) }); err != nil {
 		return err
 	}
-	if large {
-		m.shorten(&d, raw, m.place(mark, e), e)
+	if t.large {
+		d.Receipt.Key = largeKey(d.Receipt.Key, t.sum)
+		d.Receipt.Header = append([]byte(placeHeader(s.m.place(s.mark, e), e)), d.Receipt.Header...)
 	}
+	mark := s.at(e.uid)
 	d.Mark = &mark
-	result, err := m.o.Intake.Accept(ctx, d)
-	if err != nil && !errors.Is(err, digest.ErrUnavailable) && ctx.Err() == nil {
-		m.o.Log.Error("inbox: a mail cannot be stored as it was read", "inbox", m.o.Name, "uid", mark.UID, "error", err)
-		d = quarantined(d, "it could not be stored as it was read: "+err.Error())
-		result, err = m.o.Intake.Accept(ctx, d)
+	s.pending.add(d)
+	s.pending.arrived = e.arrived
+	if s.pending.size > batchBytes {
+		return s.flush(ctx)
 	}
-	if err != nil {
-		return fmt.Errorf("storing a mail: %w", err)
-	}
-	now := m.o.Now()
-	m.note(func(s *Status) { s.LastMail = now })
-	state := result.State
-	if result.Duplicate {
-		state = "duplicate"
-	}
-	m.mails.WithLabelValues(state).Inc()
-	m.o.Log.Info("mail", "inbox", m.o.Name, "uid", mark.UID, "state", state, "items", len(result.Items), "reason", result.Reason)
 	return nil
 }
 
+// tried writes down that a mail is being read, before it can end the program: reading takes unusually long. What is
+// before it is stored first, so that the mark stands at this one.
+func (s *session) tried(ctx context.Context) error {
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
+	mark := s.mark
+	mark.Tries++
+	return s.move(ctx, mark)
+}
+
+// flush stores what is pending, in one transaction with the mark behind it. Where that fails for another reason than
+// the disk they are stored one by one, and the one at fault is quarantined.
+func (s *session) flush(ctx context.Context) error {
+	ds, arrived := s.pending.take(), s.pending.arrived
+	if len(ds) == 0 {
+		return nil
+	}
+	results, err := s.m.o.Intake.AcceptBatch(ctx, ds)
+	for i := 0; err != nil && i < len(ds); i++ {
+		if errors.Is(err, digest.ErrUnavailable) || ctx.Err() != nil {
+			return fmt.Errorf("storing mail: %w", err)
+		}
+		var res digest.Result
+		if res, err = s.m.one(ctx, ds[i]); err == nil {
+			if results = append(results, res); i+1 < len(ds) {
+				err = errOneByOne
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("storing mail: %w", err)
+	}
+	s.mark = *ds[len(ds)-1].Mark
+	s.m.stored(ds, results, arrived)
+	return nil
+}
+
+// errOneByOne leads through a batch that could not be stored as a whole.
+var errOneByOne = errors.New("one by one")
+
+// one stores a mail alone.
+func (m *Mailbox) one(ctx context.Context, d digest.Delivery) (digest.Result, error) {
+	res, err := m.o.Intake.Accept(ctx, d)
+	if err != nil && !errors.Is(err, digest.ErrUnavailable) && ctx.Err() == nil {
+		m.o.Log.Error("inbox: a mail cannot be stored as it was read", "uid", d.Mark.UID, "error", err)
+		res, err = m.o.Intake.Accept(ctx, quarantined(d, "it could not be stored as it was read: "+err.Error()))
+	}
+	return res, err
+}
+
+// largeKey is the key of a mail of which only a part is kept: by the sum of all of its body.
+func largeKey(key string, sum [32]byte) string { return key + "/" + hex.EncodeToString(sum[:]) }
+
+// slowReading is how long reading a mail takes before it is written down as a try. A mail takes a millisecond; to
+// overflow the stack or the memory takes longer than this.
+const slowReading = 50 * time.Millisecond
+
 // reading reads a mail in a goroutine of its own, so that neither a panic nor a reading that takes too long stops the
-// inbox. fault says what went wrong; empty for nothing.
-func (m *Mailbox) reading(raw []byte) (r reader.Reading, fault string) {
+// inbox; twice, since the machine may have been at fault. fault says what went wrong; empty for nothing. slow is called
+// when reading takes long, its error ends the reading. It may be nil.
+func (m *Mailbox) reading(in Intake, raw []byte, slow func() error) (r reader.Reading, fault string, err error) {
+	for range 2 {
+		if r, fault, err = m.readOnce(in, raw, slow); fault == "" || err != nil {
+			return r, fault, err
+		}
+		slow = nil // it is written down
+	}
+	return r, fault, err
+}
+
+func (m *Mailbox) readOnce(in Intake, raw []byte, slow func() error) (r reader.Reading, fault string, err error) {
 	type answer struct {
 		r     reader.Reading
 		panic any
@@ -62,31 +184,47 @@ func (m *Mailbox) reading(raw []byte) (r reader.Reading, fault string) {
 			a.panic = recover()
 			done <- a
 		}()
-		a.r = m.read(raw, reader.Options{KnownProject: m.o.Intake.KnownProject})
+		a.r = m.read(raw, reader.Options{KnownProject: in.KnownProject})
 	}()
 	late := time.NewTimer(m.readTime)
 	defer late.Stop()
-	select {
-	case a := <-done:
-		if a.panic != nil {
-			return r, fmt.Sprintf("reading it failed: %v", a.panic)
+	unusual := time.NewTimer(slowReading)
+	defer unusual.Stop()
+	for {
+		select {
+		case a := <-done:
+			if a.panic != nil {
+				return r, fmt.Sprintf("reading it failed: %v", a.panic), nil
+			}
+			return a.r, "", nil
+		case <-unusual.C:
+			if slow != nil {
+				if err := slow(); err != nil {
+					return r, "", err
+				}
+			}
+		case <-late.C:
+			return r, "reading it took longer than " + m.readTime.String(), nil
 		}
-		return a.r, ""
-	case <-late.C:
-		return r, "reading it took longer than " + m.readTime.String()
 	}
 }
 
-// receipt is the receipt of a mail; key is that of a mail whose Message-ID cannot be known when id is empty.
-func (m *Mailbox) receipt(raw []byte, id string) digest.Receipt {
+// receipt is the receipt of a mail. Its key is the Message-ID, the date and the body: a Message-ID alone may be used
+// again, or be missing. Without one, and where r is nil, all bytes are the key.
+func (m *Mailbox) receipt(raw []byte, r *reader.Reading) digest.Receipt {
 	head, body := reader.Split(raw)
-	hashed := body
-	if id == "" {
-		hashed = raw
+	sum := sha256.Sum256(body)
+	key := "raw:" + digestOf(raw)
+	if r != nil && r.MessageID != "" {
+		key = fmt.Sprintf("mid:%s/%d/%x", r.MessageID, r.Date.Unix(), sum)
 	}
-	sum := sha256.Sum256(hashed)
-	return digest.Receipt{Source: m.o.Name, Tool: Tool, Key: "mid:" + id + "/" + hex.EncodeToString(sum[:]),
-		Sum: sha256.Sum256(body), State: digest.Accepted, Header: head, Raw: body, ReceivedAt: m.o.Now()}
+	return digest.Receipt{Source: m.o.Name, Tool: Tool, Key: key, Sum: sum, State: digest.Accepted, Header: head, Raw: body,
+		ReceivedAt: m.o.Now()}
+}
+
+func digestOf(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
 }
 
 func quarantined(d digest.Delivery, why string) digest.Delivery {
@@ -103,14 +241,21 @@ func ignored(d digest.Delivery, why digest.Reason) digest.Delivery {
 
 // Delivery makes of a mail's bytes what is handed to the intake, without a mark. arrived is when the server received
 // it. An error means that the intake could not be asked. The receipt's header and raw bytes are the mail byte for byte.
-func (m *Mailbox) Delivery(ctx context.Context, raw []byte, arrived time.Time) (d digest.Delivery, err error) {
+func (m *Mailbox) Delivery(ctx context.Context, raw []byte, arrived time.Time) (digest.Delivery, error) {
+	return m.delivery(ctx, m.o.Intake, raw, arrived, nil)
+}
+
+func (m *Mailbox) delivery(ctx context.Context, in Intake, raw []byte, arrived time.Time, slow func() error) (d digest.Delivery, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			d, err = quarantined(digest.Delivery{Receipt: m.receipt(raw, "")}, fmt.Sprintf("reading it failed: %v", p)), nil
+			d, err = quarantined(digest.Delivery{Receipt: m.receipt(raw, nil)}, fmt.Sprintf("reading it failed: %v", p)), nil
 		}
 	}()
-	r, fault := m.reading(raw)
-	d = digest.Delivery{Receipt: m.receipt(raw, r.MessageID)}
+	r, fault, err := m.reading(in, raw, slow)
+	if err != nil {
+		return digest.Delivery{}, err
+	}
+	d = digest.Delivery{Receipt: m.receipt(raw, &r)}
 	if fault != "" {
 		return quarantined(d, fault), nil
 	}
@@ -123,10 +268,10 @@ func (m *Mailbox) Delivery(ctx context.Context, raw []byte, arrived time.Time) (
 	case r.Own:
 		return ignored(d, "a mail that quietpost made"), nil
 	case r.Report != "":
-		return ignored(d, r.Report), nil
+		return m.bounced(ctx, d, &r, part, arrived)
 	case r.AutoReply:
 		return ignored(d, "an automatic reply"), nil
-	case strings.HasPrefix(part, "b-"):
+	case strings.HasPrefix(part, "b-"): // only servers know that address: a report in words that nobody has seen yet
 		return ignored(d, "mail to a bounce address"), nil
 	case strings.HasPrefix(part, "u-") && m.o.Leave != nil:
 		return m.leave(ctx, d, part[2:])
@@ -137,12 +282,12 @@ func (m *Mailbox) Delivery(ctx context.Context, raw []byte, arrived time.Time) (
 	case !m.mayPost(r.From.Address):
 		return quarantined(d, r.From.Address+" may not post here (accept: "+strings.Join(m.o.Accept, ", ")+")"), nil
 	}
-	known, err := m.threadOf(ctx, &r)
+	known, err := threadOf(ctx, in, &r)
 	if err != nil {
 		return digest.Delivery{}, err
 	}
 	ok, why := reader.Authenticate(raw, &r, m.o.Trust, m.lookup(ctx))
-	for _, p := range m.projects(&r, parts, known) {
+	for _, p := range m.projects(in, &r, parts, known) {
 		it := m.item(&r, p, known, arrived)
 		it.Authenticated = ok
 		it.Reasons["authenticated"] = why
@@ -156,6 +301,27 @@ func (m *Mailbox) Delivery(ctx context.Context, raw []byte, arrived time.Time) (
 		d.Items = append(d.Items, it)
 	}
 	return d, nil
+}
+
+// bounced hands over what a report says. Saying it twice must do no harm: the mail may be asked for again.
+func (m *Mailbox) bounced(ctx context.Context, d digest.Delivery, r *reader.Reading, part string, arrived time.Time) (digest.Delivery, error) {
+	if m.o.Bounce == nil {
+		return ignored(d, r.Report), nil
+	}
+	token, _ := strings.CutPrefix(part, "b-")
+	if token == part {
+		token = ""
+	}
+	for _, b := range r.Bounces {
+		b.Token, b.At = token, arrived
+		if b.At.IsZero() {
+			b.At = m.o.Now()
+		}
+		if err := m.o.Bounce(ctx, b); err != nil {
+			return digest.Delivery{}, fmt.Errorf("a delivery report: %w", err)
+		}
+	}
+	return ignored(d, r.Report), nil
 }
 
 // leave does what the List-Unsubscribe address of a mail of ours asks for. It may come twice: leaving is that, too.
@@ -270,10 +436,4 @@ func (m *Mailbox) place(mark digest.Mark, e entry) string {
 
 func placeHeader(place string, e entry) string {
 	return fmt.Sprintf("X-Quietpost-Original: %s (%d bytes)\r\n", place, e.size)
-}
-
-// shorten keeps of a mail above MaxMail its header, its text, and where the whole lies.
-func (m *Mailbox) shorten(d *digest.Delivery, raw []byte, place string, e entry) {
-	d.Receipt.Header = append([]byte(placeHeader(place, e)), d.Receipt.Header...)
-	d.Receipt.Raw = []byte(reader.Read(raw, reader.Options{}).Body)
 }

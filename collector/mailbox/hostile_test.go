@@ -73,7 +73,7 @@ func polite(tag, line string, uids ...int) string {
 
 func asks(line string) bool { return strings.Contains(strings.ToUpper(line), "BODY.PEEK") }
 
-func text(seq, uid int, raw string) string {
+func textOf(seq, uid int, raw string) string {
 	return fmt.Sprintf("* %d FETCH (UID %d BODY[]<0> {%d}\r\n%s)\r\n", seq, uid, len(raw), raw)
 }
 
@@ -160,9 +160,9 @@ func TestMailThatCannotBeFetched(t *testing.T) {
 				case asks(line) && (strings.Contains(line, "5") && !strings.Contains(line, "FETCH 9 ") && !strings.Contains(line, "FETCH 3 ")):
 					return fmt.Sprintf(bad, tag)
 				case asks(line) && strings.Contains(line, "FETCH 3 "):
-					return text(1, 3, raw) + tag + " OK done\r\n"
+					return textOf(1, 3, raw) + tag + " OK done\r\n"
 				case asks(line):
-					return text(3, 9, strings.ReplaceAll(raw, "fine", "behind")) + tag + " OK done\r\n"
+					return textOf(3, 9, strings.ReplaceAll(raw, "fine", "behind")) + tag + " OK done\r\n"
 				}
 				return polite(tag, line, 3, 5, 9)
 			})
@@ -190,7 +190,7 @@ func TestConnectionBreaksInAMail(t *testing.T) {
 				fmt.Fprintf(c, "* 1 FETCH (UID 3 BODY[]<0> {%d}\r\n%s", len(raw), raw[:20])
 				return ""
 			}
-			return text(1, 3, raw) + tag + " OK done\r\n"
+			return textOf(1, 3, raw) + tag + " OK done\r\n"
 		}
 		return polite(tag, line, 3)
 	})

@@ -122,6 +122,29 @@ func (db *DB) Edition(ctx context.Context, id string) (digest.Edition, error) {
 	return editions[0], nil
 }
 
+// Told implements digest.ArchiveStore.
+func (db *DB) Told(ctx context.Context, number int64) (out []digest.Told, err error) {
+	err = db.snapshot(ctx, func(q querier) error {
+		editions, err := collect(ctx, q, scanEdition, "SELECT "+editionColumns+` FROM editions
+			WHERE occasion <> 'alert' AND empty = 0 AND first <= ?1 AND last >= ?1 OR id IN (SELECT edition FROM alert_parts
+			WHERE incident = (SELECT incident FROM items WHERE number = ?1) AND after < ?1 AND up_to >= ?1) ORDER BY seq`, number)
+		for i := range editions {
+			t := digest.Told{Edition: editions[i]}
+			messages, err := collect(ctx, q, scanMessage, "SELECT "+messageColumns+
+				" FROM outbox WHERE edition = ? AND edition <> ''", t.Edition.ID)
+			if err != nil {
+				return err
+			}
+			if len(messages) > 0 {
+				t.Message = messages[0]
+			}
+			out = append(out, t)
+		}
+		return err
+	})
+	return out, err
+}
+
 const receiptColumns = "id, source, tool, key, same_within, sum, state, reason, received_at"
 
 func receiptFields(r *digest.Receipt, sum *[]byte) []any {

@@ -34,13 +34,12 @@ type Options struct {
 
 // DB is a digest.Store in one SQLite file.
 type DB struct {
-	path    string
-	write   *sql.DB // one connection, held by writer
-	read    *sql.DB
-	conn    *sql.Conn
-	writer  *writer
-	codec   *codec
-	release func() // what Close does last
+	path   string
+	write  *sql.DB // one connection, held by writer
+	read   *sql.DB
+	conn   *sql.Conn
+	writer *writer
+	codec  *codec
 }
 
 var _ digest.Store = (*DB)(nil)

@@ -75,8 +75,8 @@ func scanItem(rows *sql.Rows) (it digest.Item, err error) {
 // Window implements digest.EditionStore.
 func (db *DB) Window(ctx context.Context, after, upTo int64, excerpt int) ([]digest.Item, error) {
 	excerpt = max(excerpt, 0)
-	items, err := collect(ctx, db.read, scanItem, "SELECT "+itemHead+`, ifnull(substr(CAST(body AS BLOB), 1, ?), '') FROM items
-		WHERE number > ? AND number <= ? ORDER BY number`, excerpt+utf8.UTFMax, after, upTo) // of a text, substr ends at a NUL
+	items, err := collect(ctx, db.read, scanItem, "SELECT "+itemHead+`, coalesce(CAST(substr(CAST(body AS BLOB), 1, ?) AS TEXT), '') FROM items
+		WHERE number > ? AND number <= ? ORDER BY number`, excerpt+1, after, upTo) // of TEXT, substr stops at a NUL
 	for i := range items {
 		items[i].Body = cut(items[i].Body, excerpt)
 	}

@@ -87,6 +87,22 @@ func (m *Memory) AddItems(ctx context.Context, d digest.Delivery) (digest.Result
 		return digest.Result{}, err
 	}
 	defer m.mu.Unlock()
+	return m.add(d), nil
+}
+
+// AddBatch implements digest.IntakeStore. In memory nothing fails halfway.
+func (m *Memory) AddBatch(ctx context.Context, ds []digest.Delivery) (results []digest.Result, err error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	for _, d := range ds {
+		results = append(results, m.add(d))
+	}
+	return results, nil
+}
+
+func (m *Memory) add(d digest.Delivery) digest.Result {
 	if d.Mark != nil {
 		m.setMark(*d.Mark)
 	}
@@ -95,7 +111,7 @@ func (m *Memory) AddItems(ctx context.Context, d digest.Delivery) (digest.Result
 	if first := m.receiptOf(&r); first != nil {
 		res := m.result(first)
 		res.Duplicate, res.Differs = true, first.Sum != r.Sum
-		return res, nil
+		return res
 	}
 	r.ID = int64(len(m.receipts)) + 1
 	r.Header, r.Raw = clone(r.Header), clone(r.Raw)
@@ -106,7 +122,7 @@ func (m *Memory) AddItems(ctx context.Context, d digest.Delivery) (digest.Result
 		it.Incident = m.step(&it, r.ReceivedAt)
 		m.items = append(m.items, it)
 	}
-	return m.result(&r), nil
+	return m.result(&r)
 }
 
 // receiptOf is the first receipt that makes r a duplicate.

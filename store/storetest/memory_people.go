@@ -313,3 +313,34 @@ func (m *Memory) Edition(ctx context.Context, id string) (digest.Edition, error)
 	}
 	return digest.Edition{}, fmt.Errorf("edition %s: %w", id, digest.ErrNotFound)
 }
+
+// Told implements digest.ArchiveStore.
+func (m *Memory) Told(ctx context.Context, number int64) ([]digest.Told, error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	alerts := map[string]bool{}
+	for _, p := range m.parts {
+		for i := range m.items {
+			if it := &m.items[i]; it.Number == number && it.Incident == p.incident && p.after < number && number <= p.upTo {
+				alerts[p.edition] = true
+			}
+		}
+	}
+	var out []digest.Told
+	for _, e := range m.editions {
+		if !alerts[e.ID] && (e.Occasion == digest.OccasionAlert || e.Empty || number < e.From || number > e.To) {
+			continue
+		}
+		t := digest.Told{Edition: e}
+		for i := range m.messages {
+			if m.messages[i].Edition == e.ID {
+				t.Message = m.messages[i]
+				t.Message.Bytes = nil
+			}
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}

@@ -25,6 +25,7 @@ func Model(t *testing.T, open func(t *testing.T) digest.Store) {
 		r.Repeat(map[string]func(*rapid.T){
 			"":                m.compare,
 			"AddItems":        m.addItems,
+			"AddBatch":        m.addBatch,
 			"SetMark":         m.setMark,
 			"SaveSubscriber":  m.saveSubscriber,
 			"SetNextSlot":     m.setNextSlot,
@@ -100,6 +101,22 @@ func anyItem(r *rapid.T) digest.Item {
 }
 
 func (m *machine) addItems(r *rapid.T) {
+	d := anyDelivery(r)
+	both(r, m, "AddItems", func(s digest.Store) (digest.Result, error) { return s.AddItems(bg, d) })
+}
+
+func (m *machine) addBatch(r *rapid.T) {
+	var ds []digest.Delivery
+	for range rapid.IntRange(0, 3).Draw(r, "deliveries") {
+		ds = append(ds, anyDelivery(r))
+	}
+	both(r, m, "AddBatch", func(s digest.Store) ([]digest.Result, error) {
+		results, err := s.AddBatch(bg, ds)
+		return slices.Concat(results), err // no results are nil in one and empty in the other
+	})
+}
+
+func anyDelivery(r *rapid.T) digest.Delivery {
 	d := digest.Delivery{Receipt: digest.Receipt{
 		Source: anyProject.Draw(r, "source"), Key: rapid.StringMatching("[a-c]").Draw(r, "key"), State: anyState.Draw(r, "state"),
 		SameWithin: rapid.SampledFrom([]time.Duration{0, time.Minute, 2 * time.Minute}).Draw(r, "within"),
@@ -112,7 +129,7 @@ func (m *machine) addItems(r *rapid.T) {
 	if rapid.Bool().Draw(r, "mail") {
 		d.Mark = &digest.Mark{Inbox: "updates", UID: rapid.Uint32().Draw(r, "uid")}
 	}
-	both(r, m, "AddItems", func(s digest.Store) (digest.Result, error) { return s.AddItems(bg, d) })
+	return d
 }
 
 func (m *machine) setMark(r *rapid.T) {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"time"
 
 	"quietpost/digest"
@@ -36,6 +37,30 @@ var archiveTests = map[string]func(*fixture){
 			f.is(second(f.Message(bg, id)), digest.ErrNotFound, "Message")
 		}
 		f.is(second(f.Edition(bg, "x")), digest.ErrNotFound, "Edition")
+	},
+	"Told finds the editions that cover an item": func(f *fixture) {
+		p := f.save(person("ana"))
+		f.add("k1", urgent("a", "t", digest.Raise), item("b"), urgent("a", "t", digest.Raise))
+		f.ok(f.CommitEdition(bg, alertOf(p.ID, 1, 1, 1, t0)))
+		f.ok(f.CommitEdition(bg, alertOf(p.ID, 1, 2, 3, t0)))
+		empty := digestOf(p, 0, 0, 2, t0)
+		empty.Edition.Empty, empty.Message = true, nil
+		f.ok(f.CommitEdition(bg, empty))
+		full := digestOf(p, 0, 2, 3, t0.Add(time.Hour))
+		full.Edition.From = 1
+		f.ok(f.CommitEdition(bg, full))
+		lanes := func(number int64) (s string) {
+			for _, t := range must(f.Told(bg, number)) {
+				f.same("its message", t.Message.Edition, t.Edition.ID)
+				f.same("no bytes", len(t.Message.Bytes), 0)
+				s += fmt.Sprintf("%s %d-%d, ", t.Message.Lane, t.Edition.From, t.Edition.To)
+			}
+			return s
+		}
+		f.same("first", lanes(1), "alert 1-1, digest 1-3, ")
+		f.same("second", lanes(2), "digest 1-3, ")
+		f.same("third", lanes(3), "alert 3-3, digest 1-3, ")
+		f.same("none", lanes(4), "")
 	},
 	"Projects are counted by key": func(f *fixture) {
 		late := item("b")

@@ -72,7 +72,10 @@ CREATE TABLE marks (
   inbox        TEXT    PRIMARY KEY,
   uid_validity INTEGER NOT NULL,
   uid          INTEGER NOT NULL,
-  floor        INTEGER
+  floor        INTEGER,
+  known        INTEGER NOT NULL,           -- UIDs below it were there before us: floor decides
+  done         INTEGER NOT NULL,           -- UID up to which 'after' was applied
+  tries        INTEGER NOT NULL            -- readings begun since uid last moved
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE incidents (

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"quietpost/config"
+	"quietpost/store/sqlite"
+)
+
+type backupCmd struct {
+	File string `arg:"" help:"The copy to write; it must not be there yet." type:"path"`
+}
+
+// Example is printed with the help.
+func (*backupCmd) Example() string {
+	return "quietpost backup /var/backups/quietpost-$(date +%F).db"
+}
+
+// Run copies.
+func (c *backupCmd) Run(e *env) error {
+	return e.with(func(ctx context.Context, db *sqlite.DB, _ *config.Config) error {
+		if err := db.Backup(ctx, c.File); err != nil {
+			if errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("%s is there already; choose another name or remove it", c.File)
+			}
+			return err
+		}
+		newest, err := db.Newest(ctx)
+		if err != nil {
+			return err
+		}
+		info, err := os.Stat(c.File)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(e.stdout, "%s: %d KiB, up to item number %d or a little before\n", c.File, info.Size()>>10, newest)
+		return nil
+	})
+}
+
+type restoreCmd struct {
+	File string `arg:"" help:"A copy that backup made." type:"existingfile"`
+}
+
+// Example is printed with the help.
+func (*restoreCmd) Example() string {
+	return "systemctl stop quietpost\nquietpost restore /var/backups/quietpost-2026-11-20.db\nsystemctl start quietpost"
+}
+
+// Run restores, and tells what that means for readers.
+func (c *restoreCmd) Run(e *env) error {
+	cfg, err := e.read()
+	if err != nil {
+		return err
+	}
+	dir, err := resolve(cfg.DataDir)
+	if err != nil {
+		return fmt.Errorf("data_dir: %w", err)
+	}
+	path := filepath.Join(dir, "quietpost.db")
+	unlock, err := sqlite.Lock(path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	r, err := sqlite.Restore(e.ctx, path, c.File, e.now())
+	if err != nil {
+		return err
+	}
+	if err := ownedAs(path, dir); err != nil {
+		return err
+	}
+	out := func(format string, args ...any) { fmt.Fprintf(e.stdout, format+"\n", args...) }
+	out("%s now stands at %s: items up to number %d, the newest of %s", c.File, path, r.Newest, stamp(r.LastAt, cfg.TimeZone))
+	if r.Replaced != "" {
+		out("The database that was there is kept as %s; remove it when all is well.", r.Replaced)
+	}
+	if r.TakenOver {
+		out("From it were taken over: readers with all they changed, how far each was served, what was sent, mails on their way,")
+		out("how far the inboxes were read, and %d items received since the copy. Nothing is sent again and nothing is left out.", r.Later)
+		return nil
+	}
+	out("Nothing could be taken over from the database before (%s). So:", r.Why)
+	out("- Numbers go on at %d, above any that the lost database can have given.", r.Jump+1)
+	out("- Each reader's next digest begins there. Items that the copy holds and a reader has not been sent do not come by themselves;")
+	out("  `quietpost send ADDRESS --catch-up 7d` sends the last seven days' again, also what had been sent.")
+	out("- %d mails that were on their way in the copy are given up: they may have been delivered since.", r.Dropped)
+	out("- Inboxes are read on from where the copy stood: mails that came since appear once more.")
+	out("- Who left or changed something after %s has to say so again.", stamp(r.LastAt, cfg.TimeZone))
+	return nil
+}
+
+// ownedAs gives a file to whom its folder belongs, because root may restore what the service's user is to read.
+func ownedAs(path, dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 {
+		return nil
+	}
+	return errors.Join(os.Chown(path, int(st.Uid), int(st.Gid)), os.Chown(path+".lock", int(st.Uid), int(st.Gid)))
+}

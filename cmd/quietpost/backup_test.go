@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// command runs one command beside the service and gives its exit status and what it printed.
+func (s *service) command(args ...string) (int, string) {
+	s.t.Helper()
+	var out bytes.Buffer
+	e := s.env(s.t.Context())
+	e.stdout, e.stderr = &out, &out
+	return run(e, append([]string{"--config", s.file}, args...)), out.String()
+}
+
+// A copy is made while the daemon runs, the database is lost, the copy restored: what was sent is not sent again, and
+// windows tile on.
+func TestBackupAndRestore(t *testing.T) {
+	s := newService(t, readers)
+	for i := range 3 {
+		s.post(fmt.Sprintf(`{"project": "apollo", "title": "before %d"}`, i))
+	}
+	copied := filepath.Join(s.dir, "copy.db")
+	if code, out := s.command("backup", copied); code != 0 || !strings.Contains(out, "number 3") {
+		t.Fatalf("%d: %s", code, out)
+	}
+	if code, out := s.command("backup", copied); code != 1 || !strings.Contains(out, "is there already") {
+		t.Errorf("over an old copy: %d: %s", code, out)
+	}
+	if code, out := s.command("restore", copied); code != 1 || !strings.Contains(out, "stop it first") {
+		t.Errorf("while the daemon runs: %d: %s", code, out)
+	}
+	s.post(`{"project": "apollo", "title": "after"}`)
+	s.clock.set(s.clock.now().Add(time.Hour))
+	first := s.inbox.wait(t, 1)[0].Header.Get("X-Quietpost-Window")
+	if first != "1-4" {
+		t.Errorf("the first window is %s", first)
+	}
+	s.must(s.stop())
+
+	if code, out := s.command("restore", copied); code != 0 || !strings.Contains(out, "1 items received since") {
+		t.Fatalf("%d: %s", code, out)
+	}
+	s.start()
+	s.post(`{"project": "apollo", "title": "later"}`)
+	s.clock.set(s.clock.now().Add(24 * time.Hour))
+	if w := s.inbox.wait(t, 2)[1].Header.Get("X-Quietpost-Window"); w != "5-5" {
+		t.Errorf("the window after restoring is %s", w)
+	}
+	s.must(s.stop())
+
+	s.must(os.WriteFile(filepath.Join(s.dir, "data", "quietpost.db"), []byte(strings.Repeat("spoilt", 4096)), 0o600))
+	code, out := s.command("restore", copied)
+	if code != 0 || !strings.Contains(out, "--catch-up") {
+		t.Fatalf("%d: %s", code, out)
+	}
+	s.start()
+	if code, v := s.post(`{"project": "apollo", "title": "much later"}`); code != 202 {
+		t.Errorf("after the database was lost: %d %v", code, v)
+	}
+	s.clock.set(s.clock.now().Add(24 * time.Hour))
+	m := s.inbox.wait(t, 3)[2]
+	var from, to int64
+	if _, err := fmt.Sscanf(m.Header.Get("X-Quietpost-Window"), "%d-%d", &from, &to); err != nil || from < 1_000_000 || to != from {
+		t.Errorf("the window after the database was lost is %s: %v", m.Header.Get("X-Quietpost-Window"), err)
+	}
+}
