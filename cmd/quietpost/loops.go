@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -50,17 +51,11 @@ const sendTimeout = 2 * time.Minute
 
 // build makes a generation; it is where all of a configuration's faults come to light, before anything starts.
 func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
-	g := &generation{cfg: cfg, set: h.settings(cfg), sources: cfg.sources, beats: map[string]time.Time{}, faults: map[string]error{}}
-	renderer, err := templates.New()
-	if err != nil {
+	g := &generation{cfg: cfg, set: settings(cfg.Config, h.instance), sources: cfg.sources, beats: map[string]time.Time{}, faults: map[string]error{}}
+	var err error
+	if g.builder, err = builder(h.store, cfg.Config); err != nil {
 		return nil, err
 	}
-	composer, err := mailer.NewComposer(mailer.ComposerOptions{From: mail.Address{Name: cfg.Mail.FromName, Address: cfg.Mail.From},
-		ReplyTo: cfg.Mail.ReplyTo})
-	if err != nil {
-		return nil, fmt.Errorf("mail: %w", err)
-	}
-	g.builder = &digest.Builder{Store: h.store, Renderer: renderer, Composer: composer}
 	for i := range cfg.Subscribers {
 		g.entries = append(g.entries, entry(&cfg.Subscribers[i]))
 	}
@@ -78,7 +73,8 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 		if err != nil {
 			return nil, fmt.Errorf("mail.smtp: %w", err)
 		}
-		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Lanes: lanes, Timeout: sendTimeout, Now: h.e.now, Jitter: jitter})
+		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Lanes: lanes, Timeout: sendTimeout, Now: h.e.now, Jitter: jitter,
+			Bounced: h.bounced})
 	}
 	for i := range cfg.Inboxes {
 		b, err := h.mailbox(&cfg.Inboxes[i])
@@ -90,12 +86,33 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 	return g, ctx.Err()
 }
 
+// builder makes what cuts editions.
+func builder(store digest.Store, cfg *config.Config) (*digest.Builder, error) {
+	renderer, err := templates.New()
+	if err != nil {
+		return nil, err
+	}
+	composer, err := mailer.NewComposer(mailer.ComposerOptions{From: mail.Address{Name: cfg.Mail.FromName, Address: cfg.Mail.From},
+		ReplyTo: cfg.Mail.ReplyTo})
+	if err != nil {
+		return nil, fmt.Errorf("mail: %w", err)
+	}
+	return &digest.Builder{Store: store, Renderer: renderer, Composer: composer}, nil
+}
+
+// transport are the options of all connections to the mail server.
 func (h *house) transport(cfg *loaded) (o mailer.TransportOptions, err error) {
 	s := cfg.Mail.SMTP
-	o = mailer.TransportOptions{Host: s.Host, Port: s.Port, TLS: s.TLS, Username: s.Username, From: cfg.Mail.ReplyTo,
+	o = mailer.TransportOptions{Host: s.Host, Port: s.Port, TLS: s.TLS, Username: s.Username, From: cfg.Mail.ReturnPath,
 		HELO: host(cfg.BaseURL), Timeout: sendTimeout}
 	if o.From == "" {
 		o.From = cfg.Mail.From
+	} else { // reports arrive where they are read
+		path := o.From
+		o.ReturnPath = func(m *digest.Message) string { return digest.ReturnPath(path, h.instance, m.ID) }
+	}
+	if o.Signer, err = signer(&cfg.Mail.DKIM); err != nil {
+		return o, err
 	}
 	if o.CAFile, err = resolve(s.CAFile); err == nil {
 		o.Password, err = password(s.PasswordFile)
@@ -103,10 +120,24 @@ func (h *house) transport(cfg *loaded) (o mailer.TransportOptions, err error) {
 	return o, err
 }
 
+// signer reads the key of DKIM; nil without one.
+func signer(d *config.DKIM) (*mailer.Signer, error) {
+	path, err := resolve(d.KeyFile)
+	if err != nil || path == "" {
+		return nil, err
+	}
+	key, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("dkim.key_file: %w", err)
+	}
+	return mailer.NewSigner(d.Domain, d.Selector, key)
+}
+
 func (h *house) mailbox(in *config.Inbox) (*mailbox.Mailbox, error) {
 	o := mailbox.Options{Name: in.Name, Address: in.Address, Host: in.IMAP.Host, Port: in.IMAP.Port, TLS: in.IMAP.TLS,
 		Username: in.IMAP.Username, Folder: in.IMAP.Folder, Since: in.Since.Std(), Accept: in.Accept, Trust: in.Trust,
-		Project: in.Project, Intake: h.intake, Leave: h.leave, Bounce: h.bounced, Desk: deskDoor{h}, Thread: h.threadOfItem, Titled: h.threadTitled, Now: h.e.now, Log: h.log.With("inbox", in.Name), LookupTXT: net.DefaultResolver.LookupTXT}
+		Project: in.Project, Intake: h.intake, Leave: h.leave, Bounce: h.bounced, Desk: deskDoor{h}, Thread: h.threadOfItem,
+		Titled: h.threadTitled, Now: h.e.now, Log: h.log.With("inbox", in.Name), LookupTXT: net.DefaultResolver.LookupTXT}
 	var err error
 	if o.CAFile, err = resolve(in.IMAP.CAFile); err == nil {
 		o.Password, err = password(in.IMAP.PasswordFile)
