@@ -121,6 +121,9 @@ func (b *Builder) alertEdition(now time.Time, set *Settings, who *Subscriber, st
 		r = plain(v, items)
 	}
 	l.Rendered = r
+	if local, host, ok := strings.Cut(set.Inbox, "@"); ok && len(step.Send) == 1 { // what is answered joins the incident
+		l.ReplyTo = local + "+i-" + ItemID(c.Edition.To) + "@" + host
+	}
 	c.Message, err = b.message(l, v.Links, LaneAlert, now)
 	return c, err
 }

@@ -35,8 +35,8 @@ func wholeDigestText(inbox string) string {
 		"subject, for example: [apollo] Re: the line's title.\n\nThis is said only once.\n"
 }
 
-// stateText says what is in force for a person; nil for nobody. It ends in the next three times.
-func stateText(s *Subscriber, set *Settings, now time.Time) string {
+// StateText says what is in force for a person; nil for nobody. It ends in the next three times.
+func StateText(s *Subscriber, set *Settings, now time.Time) string {
 	if s == nil || s.State == Pending || s.State == Left {
 		return "No mail from here comes to this address.\nTo begin, write: subscribe\n"
 	}

@@ -208,13 +208,13 @@ func (d *MailDesk) carryOut(ctx context.Context, now time.Time, set *Settings, i
 			helpText(in.Inbox), nil)
 	case VerbSettings:
 		s, err := d.find(ctx, in.From)
-		return done("a command: settings", "Your settings", stateText(s, set, now), err)
+		return done("a command: settings", "Your settings", StateText(s, set, now), err)
 	case VerbUnsubscribe, VerbPause, VerbResume:
 		s, said, err := d.Desk.Obey(ctx, in.From, c, set, now)
 		if errors.Is(err, ErrNotFound) {
-			return done("a command of nobody's: "+c.Verb, "Your settings", stateText(nil, set, now), nil)
+			return done("a command of nobody's: "+c.Verb, "Your settings", StateText(nil, set, now), nil)
 		}
-		return done("a command: "+c.Verb, "Your settings", said+"\n\n"+stateText(&s, set, now), err)
+		return done("a command: "+c.Verb, "Your settings", said+"\n\n"+StateText(&s, set, now), err)
 	case VerbHelp:
 		return done("a command: help", "How to write to the desk", helpText(in.Inbox), nil)
 	}
@@ -247,7 +247,7 @@ func (d *MailDesk) subscribe(ctx context.Context, now time.Time, set *Settings, 
 		return "", true, err
 	}
 	if atOnce {
-		return "a command: subscribe", true, d.answer(ctx, now, set, in, "", "Your settings", "Done.\n\n"+stateText(&s, set, now))
+		return "a command: subscribe", true, d.answer(ctx, now, set, in, "", "Your settings", "Done.\n\n"+StateText(&s, set, now))
 	}
 	token := Token(set.Instance, TokenConfirm, wishID(&s))
 	return "a command: subscribe, to be confirmed", true,
@@ -290,7 +290,7 @@ func (d *MailDesk) confirmed(ctx context.Context, now time.Time, set *Settings, 
 			"You declined, and nothing was changed. No further mail comes of this.\n")
 	}
 	return "a subscription was confirmed by mail", true,
-		d.answer(ctx, now, set, in, "", "Your subscription is in force", "Thank you: this is confirmed.\n\n"+stateText(&s, set, now))
+		d.answer(ctx, now, set, in, "", "Your subscription is in force", "Thank you: this is confirmed.\n\n"+StateText(&s, set, now))
 }
 
 // answer queues a letter to who wrote; a mail is answered once. token makes its answers confirmations.

@@ -24,6 +24,7 @@ type generation struct {
 	cfg     *loaded
 	set     *digest.Settings
 	builder *digest.Builder
+	desk    *digest.MailDesk
 	entries []digest.Entry
 	sources []webhook.Source
 	boxes   []*mailbox.Mailbox
@@ -56,6 +57,7 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 	if g.builder, err = builder(h.store, cfg.Config); err != nil {
 		return nil, err
 	}
+	g.desk = &digest.MailDesk{Desk: h.desk, Store: h.store, Composer: g.builder.Composer}
 	for i := range cfg.Subscribers {
 		g.entries = append(g.entries, entry(&cfg.Subscribers[i]))
 	}
@@ -268,6 +270,7 @@ func (h *house) told(occasion string, t digest.Tally, err error) error {
 
 // reslot heals next slots; see digest.Calendar.
 func (h *house) reslot(ctx context.Context, g *generation) {
+	h.wake(ctx, g)
 	_, faults, err := g.builder.Reslot(ctx, h.e.now(), g.set)
 	if err = errors.Join(append(faults, err)...); err != nil && ctx.Err() == nil {
 		h.log.Error("slots", "error", err)

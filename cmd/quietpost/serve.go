@@ -102,7 +102,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err
 	h.bounces = &digest.Bounces{Store: store, Instance: h.instance, Policy: digest.DefaultBouncePolicy(), Now: e.now, Recorded: h.recorded}
 	h.hooks = webhook.New(webhook.Options{Intake: h.intake, Now: e.now, Log: log, Registry: h.registry,
 		TrustedProxies: cfg.HTTP.TrustedProxies, BaseURL: cfg.BaseURL})
-	h.web = web.New(web.Options{Archive: store, Desk: h.desk, Instance: h.instance, Registry: h.registry, Ready: h.ready,
+	h.web = web.New(web.Options{Archive: store, Desk: h.desk, Confirm: confirmer{h}, Instance: h.instance, Registry: h.registry, Ready: h.ready,
 		APIToken: func() [][]byte { return h.gen.Load().cfg.tokens },
 		Project:  func(key string) string { return h.gen.Load().set.Policy.Project(key) },
 		Title:    func(key string) string { return h.gen.Load().set.Policy.Title(key) },
