@@ -2,7 +2,7 @@ package digest
 
 import (
 	"fmt"
-	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -137,7 +137,7 @@ func publicURL(base string) string {
 	if err != nil || u.Hostname() == "" || u.Hostname() == "localhost" {
 		return ""
 	}
-	if ip := net.ParseIP(u.Hostname()); ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && (ip.IsLoopback() || ip.IsUnspecified()) {
 		return ""
 	}
 	return base

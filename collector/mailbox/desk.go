@@ -67,7 +67,7 @@ func (m *Mailbox) belongs(ctx context.Context, in Intake, r *reader.Reading, par
 
 // maxPerSender is how many mails of one sender become items in an hour: a tool gone mad must not bury the others. What is
 // beyond is kept in quarantine.
-const maxPerSender = 300
+const maxPerSender = 1000
 
 // tooMany counts a sender's mail by when it arrived, so that a mailbox read late is no flood.
 func (m *Mailbox) tooMany(from string, arrived time.Time) bool {
