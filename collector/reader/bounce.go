@@ -12,6 +12,7 @@ import (
 
 const (
 	maxReport  = 64 << 10 // bytes of a report's machine-readable part
+	maxWords   = 8 << 10  // bytes of what it says in words
 	maxBounces = 20       // recipients of one report
 )
 
@@ -58,7 +59,8 @@ func (r *Reading) bounces(h header, f *found, text string) []digest.Bounce {
 	case r.Report != deliveryReport:
 		return nil
 	}
-	words, copied := cutCopy(text)
+	words, copied := cutCopy(text[:min(len(text), maxReport)])
+	words = words[:min(len(words), maxWords)]
 	out := f.recipients(words)
 	if len(out) == 0 {
 		out = r.byWords(h, f, words, copied)

@@ -25,7 +25,7 @@ var (
 		`(unknown|no such|invalid|non-?exist\w*|bad|unrecogni[sz]ed|not a (valid|known))\b.{0,24}\b(user|recipient|mailbox|address|account|person|addressee|alias|domain|host|mail drop|customer|name)|` +
 		`no (mailbox|account|user|valid recipients?|recipient)\b|unrout(e)?able|(host|domain)\b.{0,40}(not found|does ?n[o']t exist|unknown)|host not found|name or service not known|nxdomain|` +
 		`(doesn't|does not) have an? .{0,30}account|this (user|account|address) .{0,30}(doesn't|not exist)|has moved|no longer (exist|valid|employ|with|in use|available|active|on)|` +
-		`recipient address rejected: access denied|(cannot|can't|couldn't|could not|unable to) (find|route|relay to).{0,40}(user|mailbox|recipient|address|host|domain)|mailbox (is )?unavailable|unknown to|` +
+		`recipient address rejected: access denied|(cannot|can't|couldn't|could not|unable to) (find|route|relay to).{0,40}(user|mailbox|recipient|address|host|domain)|mailbox (is )?unavailable|unknown to|\S@\S+ (is )?(unknown|invalid|not known)|` +
 		`nicht (gefunden|bekannt|vorhanden|erreichbar)|unbekannt|inconnu|desconocid|sconosciut|onbekend|no existe|n'existe|nie istnieje|niedostepne|существует|不存在`)
 	saysBlocked = regexp.MustCompile(`(?i)\bspam|\bspf\b|dkim|dmarc|block(ed|list|ing)|black ?-?list|deny ?list|\brbl\b|dnsbl|spamhaus|spamcop|uribl|surbl|reputation|` +
 		`\bpolic(y|ies)\b|(un)?authenticat|unauthori[sz]ed|not (authori[sz]ed|allowed|permitted|accept(ed|ing)? mail from)|virus|malware|` +

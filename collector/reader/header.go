@@ -27,6 +27,9 @@ func Split(raw []byte) (head, body []byte) {
 	for at < len(raw) {
 		line := firstLine(raw[at:], onlyCR)
 		text := bytes.TrimRight(line, "\r\n")
+		if bytes.IndexByte(text, 0) >= 0 {
+			text = bytes.ReplaceAll(text, []byte{0}, nil)
+		}
 		switch {
 		case len(text) == 0 && fields > 0:
 			return raw[:at+len(line)], raw[at+len(line):]

@@ -62,6 +62,9 @@ func cutBanner(lines []string) []string {
 func cutBelow(lines []string) []string {
 	for i := range lines {
 		text := plainLine(lines[i])
+		if !strings.ContainsAny(text, ":：-_=*>") { // what the expressions ask for, only quicker
+			continue
+		}
 		block := blockFrom.MatchString(text) && isHeaderBlock(lines[i:])
 		if !block && !(original.MatchString(text) && (reallyOriginal.MatchString(text) || nextIsBlock(lines[i+1:]))) {
 			continue
@@ -207,10 +210,10 @@ func attributionLines(lines []string) int {
 			return 0 // "Hi," above an attribution
 		}
 		text = strings.TrimSpace(text + " " + line)
-		if dateline.MatchString(text) {
-			return n
+		if !strings.ContainsAny(text, "0123456789@") || !endsAsOne(text, lines[n:]) {
+			continue // as the expressions have it, only quicker
 		}
-		if attribution.MatchString(text) && whenOrWho.MatchString(text) && endsAsOne(text, lines[n:]) {
+		if dateline.MatchString(text) || attribution.MatchString(text) && whenOrWho.MatchString(text) {
 			return n
 		}
 	}
@@ -226,9 +229,12 @@ func endsAsOne(text string, below []string) bool {
 	return strings.Contains(text, "@") && (len(below) == 0 || isQuoted(below[0]) || strings.TrimSpace(below[0]) == "")
 }
 
+// longestFooter is how many lines without a quote are still taken for a footer.
+const longestFooter = 60
+
 // cutFooter cuts what lists, gateways and firms put below the text.
 func cutFooter(lines []string) []string {
-	for i := range lines {
+	for i := footerFrom(lines); i < len(lines); i++ {
 		text := plainLine(lines[i])
 		if isQuoted(lines[i]) || text == "" {
 			continue
@@ -240,22 +246,25 @@ func cutFooter(lines []string) []string {
 		for i > 0 && (isRule(lines[i-1]) || plainLine(lines[i-1]) == "—") {
 			i--
 		}
-		if !isBlank(lines[:i]) && !isLongTail(lines[i:]) {
+		if !isBlank(lines[:i]) {
 			return lines[:i]
 		}
+		return lines
 	}
 	return lines
 }
 
-// isLongTail tells that more follows than a footer: 60 lines without a quote.
-func isLongTail(lines []string) bool {
-	n := 0
-	for _, l := range lines {
-		if strings.TrimSpace(l) != "" && !isQuoted(l) {
-			n++
+// footerFrom is where a footer may begin at the earliest.
+func footerFrom(lines []string) int {
+	i := len(lines)
+	for n := 0; i > 0; i-- {
+		if l := lines[i-1]; strings.TrimSpace(l) != "" && !isQuoted(l) {
+			if n++; n > longestFooter {
+				break
+			}
 		}
 	}
-	return n > 60
+	return i
 }
 
 // cutSignature cuts "-- " and what follows (RFC 3676, section 4.3), "Sent from my …" and "Regards, Ana" at the end.
@@ -328,7 +337,7 @@ func isBlank(lines []string) bool {
 	return true
 }
 
-// plainLine is a line without emphasis and the like, for comparing.
+// plainLine is a line without emphasis and the like, for comparing. Of an overlong one its beginning is enough.
 func plainLine(s string) string {
-	return strings.TrimSpace(emphasis.Replace(s))
+	return strings.TrimSpace(emphasis.Replace(s[:min(len(s), 600)]))
 }
