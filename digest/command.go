@@ -95,7 +95,13 @@ func IsCommand(line string) bool {
 }
 
 // bare is a word without the signs people put around it.
-func bare(w string) string { return strings.Trim(w, ".,;:!\"'<>()“”„`*_") }
+func bare(w string) string {
+	w = strings.Trim(w, ".,;:!\"'<>()“”„`_")
+	if w == "*" || strings.HasSuffix(w, "/*") { // a pattern of projects
+		return w
+	}
+	return strings.Trim(w, "*")
+}
 
 // verbOf finds a verb, with a slip or two in the longer ones.
 func verbOf(word string) string {
@@ -330,7 +336,7 @@ func projectList(words []string) ([]string, error) {
 			}
 		}
 		switch low {
-		case "all", "everything", "alle", "alles", "tout", "todo":
+		case "*", "all", "everything", "alle", "alles", "tout", "todo":
 			out = append(out, "*")
 			continue
 		}
@@ -345,9 +351,6 @@ func projectList(words []string) ([]string, error) {
 		if !slices.Contains(out, key) {
 			out = append(out, key)
 		}
-	}
-	if slices.Contains(words, "*") {
-		out = append(out, "*")
 	}
 	return out, nil
 }
