@@ -191,7 +191,7 @@ func (c *collector) attach(kind, name string, h header, body []byte) {
 			name = "invitation"
 		}
 	}
-	c.attachments = append(c.attachments, Attachment{Name: name, Type: kind, Size: size})
+	c.attachments = append(c.attachments, Attachment{Name: name, Type: digest.OneLine(kind, 100), Size: size})
 }
 
 func (c *collector) noteReport(kind string, params map[string]string) {
