@@ -206,7 +206,7 @@ func (s *session) mailCommand(from, to string, data []byte) (string, *digest.Sen
 	if s.size {
 		cmd += " SIZE=" + strconv.Itoa(len(data))
 	}
-	if s.eightBit && !isASCII(string(data)) {
+	if s.eightBit && !isASCII(data) {
 		cmd += " BODY=8BITMIME"
 	}
 	return cmd + "\r\n", nil
@@ -324,7 +324,7 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func isASCII(s string) bool {
+func isASCII[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false
