@@ -109,3 +109,21 @@ func TestMailDoesNotSleepOnWhenTheServerIsBack(t *testing.T) {
 		}
 	}
 }
+
+func TestAMailThatMayHaveArrivedIsNotSentHundredsOfTimes(t *testing.T) {
+	for _, lane := range []string{LaneAlert, LaneDigest} {
+		m := &Message{Lane: lane, CreatedAt: noon}
+		now := noon
+		for m.Attempts < 100 {
+			m.Attempts++
+			r := OutcomeOf(m, &SendError{Text: "no answer", About: AboutFate}, now, 0.5)
+			if r.State == Failed {
+				break
+			}
+			now = r.NextAt
+		}
+		if m.Attempts < giveUpTries || m.Attempts > 20 {
+			t.Errorf("%s: %d copies", lane, m.Attempts)
+		}
+	}
+}

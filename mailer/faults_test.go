@@ -181,7 +181,7 @@ func TestFaultsOfAServer(t *testing.T) {
 				clear(before) // smtp-sink writes down also what it refuses
 			}
 			s.restart()
-			o.run(6*time.Hour, time.Minute)
+			o.run(24*time.Hour, time.Minute)
 			if got := o.states(); got[digest.Delivered] != mails || len(got) != 1 {
 				t.Fatalf("states %v", got)
 			}

@@ -183,6 +183,7 @@ func (s *session) hand(ctx context.Context, from, to string, data []byte) *fault
 	switch {
 	case refused.Code == 0:
 		refused.Text += "; it had the whole message, which may have arrived"
+		refused.About = digest.AboutFate
 	case refused.Code < 400:
 		s.broken = true // out of step
 	}
