@@ -78,6 +78,10 @@ type EditionStore interface {
 	// character (0: none).
 	Window(ctx context.Context, after, upTo int64, excerpt int) ([]Item, error)
 
+	// Swept counts the items in after < number <= upTo that retention took away before a subscription that stood still was
+	// served with them, in order of project and kind.
+	Swept(ctx context.Context, after, upTo int64) ([]SweptCount, error)
+
 	// AlertState is what there is to alert of, and who was alerted since the given moment.
 	AlertState(ctx context.Context, since time.Time) (AlertState, error)
 

@@ -26,6 +26,7 @@ type View struct {
 	Links    Links
 
 	Grouping Grouping    // of a digest
+	Missed   string      // what is no longer kept, in words; empty if nothing is missing
 	Alerts   []AlertView // of an alert
 	Held     Reason      // why an alert comes later than the item, empty if it does not
 }
