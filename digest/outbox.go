@@ -74,11 +74,12 @@ func Backoff(n int, jitter float64) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*jitter))
 }
 
-// OutcomeOf decides what becomes of a message after an attempt: delivered, again at, or never.
+// OutcomeOf decides what becomes of a message after an attempt: delivered, with the words that the transport left as its
+// Answer, again at, or never.
 func OutcomeOf(m *Message, err error, now time.Time, jitter float64) Report {
 	r := Report{ID: m.ID, Lease: m.Lease}
 	if err == nil {
-		r.State = Delivered
+		r.State, r.Answer = Delivered, OneLine(m.Answer, 500)
 		return r
 	}
 	r.Answer = OneLine(err.Error(), 500)

@@ -28,6 +28,12 @@ func TestOutcomeOf(t *testing.T) {
 	}
 }
 
+func TestTheWordsOfWhoTookItAreKept(t *testing.T) {
+	if r := OutcomeOf(&Message{Answer: "250 queued\r\nas 7"}, nil, noon, 0.5); r.State != Delivered || r.Answer != "250 queued as 7" {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestAMessageHasItsTriesAlsoAfterDaysWithoutAServer(t *testing.T) {
 	m := &Message{Attempts: giveUpTries - 1, CreatedAt: noon}
 	if r := OutcomeOf(m, &SendError{Code: 451, Text: "greylisted"}, noon.Add(9*24*time.Hour), 0.5); r.State != Queued {

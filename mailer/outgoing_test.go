@@ -70,7 +70,7 @@ func TestReturnPathOfEachMessage(t *testing.T) {
 			p.hear("DATA")
 			p.say("354 go on")
 			p.text()
-			p.say("250 ok")
+			p.say("250-2.0.0 Ok", "250 2.0.0 queued as 4FCCA990556")
 		}
 		p.hear("QUIT")
 	})
@@ -82,6 +82,9 @@ func TestReturnPathOfEachMessage(t *testing.T) {
 		m.ID = id
 		if se := send(t, tr, m); se != nil {
 			t.Fatal(se)
+		}
+		if m.Answer != "250 2.0.0 Ok 2.0.0 queued as 4FCCA990556" {
+			t.Errorf("its words: %q", m.Answer)
 		}
 	}
 	tr.Close()

@@ -25,6 +25,7 @@ type session struct {
 	c      *smtp.Client
 	broken bool   // not to be used again
 	wire   []byte // of the last message, to be written over
+	said   string // to the last message that was taken
 
 	pipelining, size, utf8, eightBit bool // what the server offers
 	maxSize                          int  // of a message in bytes; 0 if it does not say
@@ -177,6 +178,7 @@ func (s *session) hand(ctx context.Context, from, to string, data []byte) *fault
 	s.writeData(data)
 	last = s.read(ctx)
 	if last.takes(atDot) {
+		s.said = digest.OneLine(strconv.Itoa(last.code)+" "+last.text, 500)
 		return nil
 	}
 	refused = last.refusal(atDot)
