@@ -51,6 +51,9 @@ type SubscriberStore interface {
 	// Subscribers are all of them with their subscriptions, in order of ID.
 	Subscribers(ctx context.Context) ([]Subscriber, error)
 
+	// Subscriber gives one with subscriptions; ErrNotFound.
+	Subscriber(ctx context.Context, id int64) (Subscriber, error)
+
 	// SaveSubscriber inserts a person with ID 0 (ErrExists if the address is taken), and otherwise replaces the one with
 	// this ID if its Revision is still the given one, else ErrConflict. Subscriptions with ID 0 are inserted with
 	// Cursor and MailedTo at the newest number of that moment; those that are not listed are left alone; Cursor,
