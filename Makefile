@@ -66,6 +66,10 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 bench: ## every benchmark
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: slots
+slots: ## schedules in every zone from 2020 to 2040 against an independent reference
+	QUIETPOST_SLOTS=all go test -count=1 -v -timeout 2h -run 'Reference' ./digest/schedule
+
 .PHONY: crash
 crash: ## the long drill: KILLS (200) times kill -9, then an audit of the reader's mails
 	test/install.sh

@@ -39,6 +39,7 @@ type Config struct {
 	Schedules   map[string]string // specification by name; daily, twice and weekly are there unless given another meaning
 	Digests     Digests
 	Alerts      Alerts
+	Retention   Retention
 	Subscribers []Subscriber
 }
 
@@ -171,6 +172,11 @@ type Kind struct {
 type Digests struct {
 	Top   int    // lines a project shows at most; default 20
 	Empty string // what becomes of an empty digest; default and only value "skip"
+}
+
+// Retention is how long things are kept.
+type Retention struct {
+	Raw, Items, Editions Duration
 }
 
 // Alerts bounds how often a person is alerted.

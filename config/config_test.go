@@ -55,6 +55,7 @@ func TestMinimalFileIsComplete(t *testing.T) {
 		Schedules: map[string]string{"daily": "0 9 * * MON-FRI", "twice": "0 9,16 * * MON-FRI", "weekly": "0 9 * * MON"},
 		Digests:   Digests{Top: 20, Empty: "skip"},
 		Alerts:    Alerts{Gather: Duration(5 * time.Second), FollowUpEvery: Duration(5 * time.Minute), MaxPerHour: 12},
+		Retention: Retention{Raw: Duration(14 * 24 * time.Hour), Items: Duration(400 * 24 * time.Hour), Editions: Duration(400 * 24 * time.Hour)},
 	}
 	env := map[string]string{"STATE_DIRECTORY": "/var/lib/quietpost:/var/lib/other", "HOME": "/home/ana"}
 	for _, text := range []string{minimal, "\ufeff" + minimal, strings.ReplaceAll(minimal, "\n", "\r\n"), "---\n" + minimal + "...\n",
@@ -112,6 +113,7 @@ func TestExampleSwitchedOn(t *testing.T) {
 		Schedules: map[string]string{"daily": "0 9 * * MON-FRI", "twice": "0 9,16 * * MON-FRI", "weekly": "0 9 * * MON"},
 		Digests:   Digests{Top: 20, Empty: "skip"},
 		Alerts:    Alerts{Gather: Duration(5 * time.Second), FollowUpEvery: Duration(5 * time.Minute), MaxPerHour: 12},
+		Retention: Retention{Raw: Duration(14 * 24 * time.Hour), Items: Duration(400 * 24 * time.Hour), Editions: Duration(400 * 24 * time.Hour)},
 		Subscribers: []Subscriber{
 			{Address: "ana@example.com", Name: "Ana", TimeZone: "Europe/Lisbon", Projects: []string{"*"},
 				Kinds: []string{"decision", "question", "status"}, Schedule: "daily", Alerts: true, Quiet: "22:00-07:00", Locale: "pt-PT"},
@@ -341,7 +343,7 @@ func TestFileThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, want := range map[string]string{
-		filepath.Join(dir, "none.yaml"): "none.yaml: there is no such file; copy the example",
+		filepath.Join(dir, "none.yaml"): "none.yaml: there is no such file; `quietpost init` writes",
 		dir:                             ": cannot be read: is a directory",
 		large:                           "large.yaml: the file is larger than 1 MiB",
 	} {

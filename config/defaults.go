@@ -23,6 +23,7 @@ func defaults(file string, getenv func(string) string) *Config {
 			FollowUpEvery: Duration(5 * time.Minute),
 			MaxPerHour:    12,
 		},
+		Retention: Retention{Raw: Duration(14 * 24 * time.Hour), Items: Duration(400 * 24 * time.Hour), Editions: Duration(400 * 24 * time.Hour)},
 	}
 }
 

@@ -30,6 +30,7 @@ func (c *Config) keys(o Options) []key {
 			`{daily: "0 9 * * MON-FRI"}`, "Schedules by name: a five-field cron expression, @daily-style, or @every 2s. daily, twice and weekly are there already.", false},
 		{"digests", object(nil, c.Digests.keys()...), "{top: 20}", "About all digests.", false},
 		{"alerts", object(nil, c.Alerts.keys()...), "{gather: 5s}", "How often a person is alerted.", false},
+		{"retention", object(nil, c.Retention.keys()...), "{raw: 14d, items: 400d, editions: 400d}", "How long things are kept; never past a reader who still waits.", false},
 		{"subscribers", list(&c.Subscribers, defaultSubscriber, func(s *Subscriber) value { return object(&s.Pos, s.keys(o)...) }),
 			"[{address: ana@example.com, schedule: daily}]", "People who get mail, imported as confirmed when first seen; later changes are theirs.", false},
 	}
@@ -157,6 +158,15 @@ func (a *Alerts) keys() []key {
 		{"gather", text(&a.Gather, within(0, hour)), "5s", "How long followers and storms are gathered. Default 5s.", false},
 		{"follow_up_every", text(&a.FollowUpEvery, within(0, 24*hour)), "5m", "At most one mail an incident in this time. Default 5m.", false},
 		{"max_per_hour", number(&a.MaxPerHour, 1, 1000), "12", "Alert mails a person an hour. Default 12.", false},
+	}
+}
+
+func (r *Retention) keys() []key {
+	const day = Duration(24 * time.Hour)
+	return []key{
+		{"raw", text(&r.Raw, within(Duration(time.Second), 36500*day)), "14d", "Payloads and mails as they arrived. Default 14d.", false},
+		{"items", text(&r.Items, within(Duration(time.Second), 36500*day)), "400d", "Items. Default 400d.", false},
+		{"editions", text(&r.Editions, within(Duration(time.Second), 36500*day)), "400d", "What was sent to whom. Default 400d.", false},
 	}
 }
 

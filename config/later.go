@@ -7,7 +7,6 @@ import "strings"
 // means the key as a whole, else these values of it (one that ends in ':' with anything behind it).
 var notYet = map[string][]string{
 	"rules":                  nil,
-	"retention":              nil,
 	"sources.map":            nil,
 	"sources.rate":           nil,
 	"sources.type":           {"auto", "alertmanager", "bitbucket", "cloudevents", "forgejo", "gitea", "gitlab", "grafana", "jenkins", "jira", "pagerduty", "sentry"},

@@ -167,20 +167,19 @@ func (b *Bounces) Take(ctx context.Context, bounce Bounce) error {
 	note := BounceNote{MessageID: bounce.MessageID, Class: bounce.Class, Subscriber: subscriber, Status: bounce.Status,
 		Text: OneLine(bounce.Text, 300), At: now}
 	for {
-		everybody, err := b.Store.Subscribers(ctx)
+		who, err := b.Store.Subscriber(ctx, subscriber)
 		if err != nil {
 			return err
 		}
-		who := find(everybody, subscriber)
-		if who == nil {
-			return fmt.Errorf("subscriber %d: %w", subscriber, ErrNotFound)
-		}
 		record, suspend := JudgeBounce(who.Bounces, b.Policy, &bounce, len(failing) >= max(manyFail, people/2), now)
-		if suspend = suspend && who.State == Active; suspend {
+		switch {
+		case suspend && who.State == Active:
 			who.State = Suspended
+		case suspend: // paused, left, or suspended before: that stands, with its date and reason
+			suspend, record = false, who.Bounces
 		}
 		who.Bounces = record
-		err = b.Store.RecordBounce(ctx, note, *who)
+		err = b.Store.RecordBounce(ctx, note, who)
 		if errors.Is(err, ErrConflict) {
 			continue // the person, or the desk, was first
 		}
@@ -189,7 +188,7 @@ func (b *Bounces) Take(ctx context.Context, bounce Bounce) error {
 			if len(failing) < manyFail || bounce.Class == BounceComplaint {
 				clear(failing)
 			}
-			b.Recorded(ctx, bounce, who, suspend, len(failing))
+			b.Recorded(ctx, bounce, &who, suspend, len(failing))
 		}
 		if errors.Is(err, ErrExists) {
 			err = nil
@@ -255,15 +254,6 @@ func (b *Bounces) failing(ctx context.Context, now time.Time) (map[int64]bool, i
 	}
 	c, err := b.Store.Counts(ctx)
 	return failing, c.Subscribers[Active] + c.Subscribers[Suspended], err
-}
-
-func find(people []Subscriber, id int64) *Subscriber {
-	for i := range people {
-		if people[i].ID == id {
-			return &people[i]
-		}
-	}
-	return nil
 }
 
 // ReturnPath is the envelope sender of a message: the return path with a token that a report brings back (VERP), or the plain one

@@ -105,9 +105,20 @@ func TestADeliveryReportSuspendsByItsToken(t *testing.T) {
 	if s := h.who("ana@example.com").State; s != digest.Active {
 		t.Errorf("a report that was read twice counted twice: %s", s)
 	}
+	ana := h.who("ana@example.com")
+	ana.State = digest.Paused
+	_, err = h.store.SaveSubscriber(h.ctx, ana)
+	h.must(err)
+	h.must(b.Take(h.ctx, digest.Bounce{Class: digest.BounceSoft, Token: token}))
+	h.must(b.Take(h.ctx, digest.Bounce{Class: digest.BounceFull, Token: token}))
+	if got := h.who("ana@example.com"); got.State != digest.Paused || !got.Bounces.SuspendedAt.IsZero() {
+		t.Errorf("a bounce overrode a person's word: %+v", got)
+	}
+	_, err = h.desk.Resume(h.ctx, "ana@example.com")
+	h.must(err)
 	byID := digest.Bounce{Class: digest.BounceComplaint, MessageID: h.server.mails[0].MessageID}
 	h.must(b.Take(h.ctx, byID))
-	if s := h.who("ana@example.com").State; s != digest.Suspended || len(told) != 2 {
+	if s := h.who("ana@example.com").State; s != digest.Suspended || len(told) != 4 {
 		t.Error(s, told)
 	}
 }

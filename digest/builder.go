@@ -39,6 +39,14 @@ type Tally struct {
 	Lost   int       // occasions that somebody else was first to, or had an edition
 	Faults []error   // what failed alone; it is tried again at the next tick
 	Wait   time.Time // when an alert that waits is due; zero for none
+
+	Editions []EditionNote // those that were committed, empty ones too
+}
+
+// An EditionNote is what the log says of an edition.
+type EditionNote struct {
+	Edition
+	To string // the reader's address; empty for an empty edition
 }
 
 const (
@@ -97,8 +105,10 @@ func (b *Builder) commit(ctx context.Context, c Commit, t *Tally) error {
 		t.Lost++
 	case err == nil && c.Message == nil:
 		t.Empty++
+		t.Editions = append(t.Editions, EditionNote{Edition: c.Edition})
 	case err == nil:
 		t.Sent++
+		t.Editions = append(t.Editions, EditionNote{c.Edition, c.Message.To})
 	}
 	return err
 }
@@ -129,8 +139,13 @@ func (b *Builder) fill(ctx context.Context, now time.Time, set *Settings, d *Due
 		return r, err
 	}
 	wanted := Select(window, sub, e.To, set.Policy)
-	e.Items = len(wanted)
-	if e.Empty = len(wanted) == 0; e.Empty {
+	gone, err := b.Store.Swept(ctx, sub.Cursor, e.To)
+	if err != nil {
+		return r, err
+	}
+	gap := missed(gone, sub, set.Policy)
+	e.Items = len(wanted) + gap
+	if e.Empty = e.Items == 0; e.Empty {
 		return r, nil
 	}
 	var alerted map[int64]bool
@@ -142,6 +157,7 @@ func (b *Builder) fill(ctx context.Context, now time.Time, set *Settings, d *Due
 	e.MessageID = e.ID + "@" + b.Composer.Host()
 	v := view(set, e, who, loc, now)
 	v.NextAt, v.Schedule, v.Why = c.NextSlot, sched.Words(), why(sub, set.Policy)
+	v.Missed = missedWords(gap)
 	v.Links = links(set, TokenLeaveDigest, sub.ID, e.ID)
 	l := &Letter{To: who.Address, Name: who.Name, MessageID: e.MessageID, Date: now,
 		ListID: fmt.Sprintf("Quietpost digests <digest-%d>", sub.ID), Edition: e.ID, Window: e.Window(), Feedback: e.Occasion}
@@ -160,7 +176,9 @@ func (b *Builder) fill(ctx context.Context, now time.Time, set *Settings, d *Due
 func (b *Builder) renderDigest(v *View, wanted []Item, alerted map[int64]bool, set *Settings) Rendered {
 	for top := max(set.Top, 1); top > 0; top /= 2 {
 		v.Grouping = Group(wanted, alerted, set.Policy.Title, top)
-		v.Subject = v.Grouping.Subject()
+		if v.Subject = v.Grouping.Subject(); len(wanted) == 0 {
+			v.Subject = strings.TrimSuffix(v.Missed, ".")
+		}
 		r, err := render(b.Renderer.Digest, v)
 		if err == nil {
 			return r
@@ -197,6 +215,9 @@ func plain(v *View, items []Item) Rendered {
 			title = "a private update"
 		}
 		fmt.Fprintf(&s, "- %s: %s\n", it.Project, title)
+	}
+	if v.Missed != "" {
+		fmt.Fprintf(&s, "\n%s\n", v.Missed)
 	}
 	if v.Links.Leave != "" {
 		fmt.Fprintf(&s, "\n%s\nTo leave: %s\n", v.Why, v.Links.Leave)

@@ -19,7 +19,7 @@ type Line struct {
 	Authors      []string // those who did something, the newest last, at most three
 	Tags         []string
 	Due          string
-	Excerpt      string // Markdown: the beginning of the newest body that there is
+	Excerpt      string // Markdown: the beginning of the newest body that there is; of a question, its own
 	Urgent       bool
 	Alerted      bool // a server has taken an alert of all its urgent items: shown small
 	Private      bool
@@ -46,6 +46,7 @@ type Section struct {
 	More    int    // lines not shown
 	Items   int    // items of the project in the window
 	Urgent  int
+	Untold  int // urgent items that no alert has told
 }
 
 // A Grouping is a window's wanted items in the order of a good digest.
@@ -89,6 +90,9 @@ func Group(items []Item, alerted map[int64]bool, title func(string) string, top 
 		c.Items++
 		if it.Urgent {
 			c.Urgent++
+			if !alerted[it.Number] {
+				c.Untold++
+			}
 		}
 		g.Items++
 	}
@@ -164,7 +168,8 @@ func (l *Line) add(it *Item, alerted bool) {
 	if it.Due != "" {
 		l.Due = it.Due
 	}
-	if it.Body != "" {
+	asks := l.Kind == KindQuestion || l.Kind == KindRequest // who is to answer wants to read what is asked
+	if it.Body != "" && !(aside && asks && l.Excerpt != "") {
 		l.Excerpt = it.Body
 	}
 	l.Urgent = l.Urgent || it.Urgent
@@ -267,10 +272,11 @@ func (l *Line) weight() int {
 	return w
 }
 
-// before orders projects by weight: urgent ones first, then by how much happened, then by name.
+// before orders projects by weight: those with urgent news that no alert has told first, then by how much happened, then
+// by name.
 func (s *Section) before(t *Section) bool {
-	if (s.Urgent > 0) != (t.Urgent > 0) {
-		return s.Urgent > 0
+	if (s.Untold > 0) != (t.Untold > 0) {
+		return s.Untold > 0
 	}
 	if s.Items != t.Items {
 		return s.Items > t.Items

@@ -157,3 +157,34 @@ func TestNormalizeAddress(t *testing.T) {
 		}
 	}
 }
+
+// What an alert has told leads a subject only where there is nothing else.
+func TestSubjectAfterAnAlert(t *testing.T) {
+	urgent := func(i *Item) { i.Urgent = true }
+	fire, calm := item(1, "apollo", "", "Fire", urgent), item(2, "borealis", "", "Calm")
+	for want, items := range map[string][]Item{"Borealis: Calm (+1)": {fire, calm}, "Apollo: Fire": {fire}} {
+		g := Group(items, map[int64]bool{1: true}, titles, 20)
+		if got := g.Subject(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// A question shows what is asked, whoever has commented on it since.
+func TestAQuestionKeepsItsOwnWords(t *testing.T) {
+	body := func(s string) func(*Item) { return func(i *Item) { i.Body = s } }
+	g := Group([]Item{item(1, "apollo", "q", "Why?", kind(KindQuestion), body("asked")),
+		item(2, "apollo", "q", "Why?", kind(KindComment), body("answered"))}, nil, titles, 20)
+	if len(g.Needs) != 1 || g.Needs[0].Excerpt != "asked" || g.Needs[0].Count != 2 {
+		t.Errorf("%+v", g.Needs)
+	}
+}
+
+func TestProjectsWithUntoldUrgentNewsComeFirst(t *testing.T) {
+	items := []Item{item(1, "apollo", "", "Disk full", urgent), item(2, "beacon", "", "one"), item(3, "beacon", "", "two")}
+	for alerted, want := range map[bool]string{false: "apollo", true: "beacon"} {
+		if g := Group(items, map[int64]bool{1: alerted}, titles, 20); g.Sections[0].Project != want {
+			t.Errorf("alerted %v: first is %s, want %s", alerted, g.Sections[0].Project, want)
+		}
+	}
+}

@@ -101,6 +101,7 @@ func (s *Sender) send(ctx context.Context, m *Message) (Report, error) {
 	defer cancel()
 	hurry := context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })
 	defer hurry()
+	m.Answer = "" // of the attempt before
 	err := s.Transport.Send(sending, m)
 	return OutcomeOf(m, err, s.Now(), s.Jitter()), err
 }

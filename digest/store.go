@@ -51,6 +51,9 @@ type SubscriberStore interface {
 	// Subscribers are all of them with their subscriptions, in order of ID.
 	Subscribers(ctx context.Context) ([]Subscriber, error)
 
+	// Subscriber gives one with subscriptions; ErrNotFound.
+	Subscriber(ctx context.Context, id int64) (Subscriber, error)
+
 	// SaveSubscriber inserts a person with ID 0 (ErrExists if the address is taken), and otherwise replaces the one with
 	// this ID if its Revision is still the given one, else ErrConflict. Subscriptions with ID 0 are inserted with
 	// Cursor and MailedTo at the newest number of that moment; those that are not listed are left alone; Cursor,
@@ -77,6 +80,10 @@ type EditionStore interface {
 	// Window are the items with after < number <= upTo in order of number, their bodies cut to excerpt bytes at a
 	// character (0: none).
 	Window(ctx context.Context, after, upTo int64, excerpt int) ([]Item, error)
+
+	// Swept counts the items in after < number <= upTo that retention took away before a subscription that stood still was
+	// served with them, in order of project and kind.
+	Swept(ctx context.Context, after, upTo int64) ([]SweptCount, error)
 
 	// AlertState is what there is to alert of, and who was alerted since the given moment.
 	AlertState(ctx context.Context, since time.Time) (AlertState, error)

@@ -30,17 +30,24 @@ func (g *Grouping) Subject() string {
 	return OneLine(s, 150)
 }
 
-// lead is the line that a reader would want to hear of first, questions aside: they are counted.
+// lead is the line that a reader would want to hear of first, questions aside: they are counted. What an alert has told
+// leads only where there is nothing else.
 func (g *Grouping) lead() *Line {
 	if len(g.Decisions) > 0 {
 		return &g.Decisions[0]
 	}
+	var told *Line
 	for i := range g.Sections {
-		if len(g.Sections[i].Lines) > 0 {
-			return &g.Sections[i].Lines[0]
+		if len(g.Sections[i].Lines) == 0 {
+			continue
+		}
+		if l := &g.Sections[i].Lines[0]; !l.Alerted { // alerted ones stand last
+			return l
+		} else if told == nil {
+			told = l
 		}
 	}
-	return nil
+	return told
 }
 
 func (l *Line) shown(max int) string {
@@ -54,6 +61,9 @@ func (l *Line) shown(max int) string {
 func alertSubject(parts []AlertView) string {
 	a := &parts[0]
 	first := a.Items[0]
+	if a.Resolved && a.FollowUp {
+		first = a.Items[len(a.Items)-1] // how it ended, as the mail's heading has it
+	}
 	title := OneLine(first.Title, 120)
 	if first.Private {
 		title = "a private update"

@@ -26,6 +26,7 @@ type View struct {
 	Links    Links
 
 	Grouping Grouping    // of a digest
+	Missed   string      // what is no longer kept, in words; empty if nothing is missing
 	Alerts   []AlertView // of an alert
 	Held     Reason      // why an alert comes later than the item, empty if it does not
 }
@@ -81,7 +82,7 @@ type Composer interface {
 }
 
 // A Transport hands one message to a mail server. nil means that a server has taken it, also when the connection failed
-// afterwards. An error is a *SendError, or counts as one with code 0: to be tried again. It honours ctx for the whole
+// afterwards; the server's words (its queue ID, as a rule) are then m.Answer. An error is a *SendError, or counts as one with code 0: to be tried again. It honours ctx for the whole
 // exchange, keeps its connection for the next message, and is used by one goroutine at a time.
 type Transport interface {
 	Send(ctx context.Context, m *Message) error

@@ -95,3 +95,11 @@ func (s *Signer) Record() (name, value string) {
 	}
 	return name, "v=DKIM1; k=rsa; p=" + base64.StdEncoding.EncodeToString(der)
 }
+
+// Bits is the size of an RSA key; 0 of another.
+func (s *Signer) Bits() int {
+	if public, ok := s.options.Signer.Public().(*rsa.PublicKey); ok {
+		return public.N.BitLen()
+	}
+	return 0
+}

@@ -25,6 +25,7 @@ type session struct {
 	c      *smtp.Client
 	broken bool   // not to be used again
 	wire   []byte // of the last message, to be written over
+	said   string // to the last message that was taken
 
 	pipelining, size, utf8, eightBit bool // what the server offers
 	maxSize                          int  // of a message in bytes; 0 if it does not say
@@ -177,12 +178,14 @@ func (s *session) hand(ctx context.Context, from, to string, data []byte) *fault
 	s.writeData(data)
 	last = s.read(ctx)
 	if last.takes(atDot) {
+		s.said = digest.OneLine(strconv.Itoa(last.code)+" "+last.text, 500)
 		return nil
 	}
 	refused = last.refusal(atDot)
 	switch {
 	case refused.Code == 0:
 		refused.Text += "; it had the whole message, which may have arrived"
+		refused.About = digest.AboutFate
 	case refused.Code < 400:
 		s.broken = true // out of step
 	}
@@ -206,7 +209,7 @@ func (s *session) mailCommand(from, to string, data []byte) (string, *digest.Sen
 	if s.size {
 		cmd += " SIZE=" + strconv.Itoa(len(data))
 	}
-	if s.eightBit && !isASCII(string(data)) {
+	if s.eightBit && !isASCII(data) {
 		cmd += " BODY=8BITMIME"
 	}
 	return cmd + "\r\n", nil
@@ -324,7 +327,7 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func isASCII(s string) bool {
+func isASCII[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false

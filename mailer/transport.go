@@ -133,6 +133,7 @@ func (t *Transport) Send(ctx context.Context, m *digest.Message) error {
 	if s := t.take(); s != nil {
 		fault := t.over(ctx, s, from, to, data)
 		if fault == nil {
+			m.Answer = s.said
 			return nil
 		}
 		if !fault.stale || ctx.Err() != nil {
@@ -146,6 +147,7 @@ func (t *Transport) Send(ctx context.Context, m *digest.Message) error {
 	if fault := t.over(ctx, s, from, to, data); fault != nil {
 		return fault.err
 	}
+	m.Answer = s.said
 	return nil
 }
 

@@ -29,6 +29,9 @@ func (t *Templates) digestPage(v *digest.View) *page {
 			p.Notes = append(p.Notes, "Due "+c.at(v.Edition.Slot)+", made "+c.at(c.now)+".")
 		}
 	}
+	if v.Missed != "" {
+		p.Notes = append(p.Notes, clean(v.Missed, 200))
+	}
 	b.lead(needsTitle, g.Needs, b.need)
 	b.lead("Decisions", g.Decisions, b.decision)
 	b.rest(g)
@@ -218,7 +221,7 @@ const shownSteps = 6
 
 // history folds what happened: "opened → 12 comments → merged". It is empty where the line's state says as much.
 func (b *digestBuilder) history(l *digest.Line, timed bool) string {
-	if len(l.History) == 1 && l.History[0].Count <= 1 && (!timed || l.History[0].What == "") {
+	if len(l.History) == 1 && l.History[0].Count <= 1 && l.Count <= 1 && (!timed || l.History[0].What == "") {
 		return ""
 	}
 	var out []string

@@ -35,6 +35,7 @@ type generation struct {
 	smtp   error                // how the last attempt to send ended, if no server could be spoken to
 	faults map[string]error     // what each loop cannot do now
 	slots  time.Time            // when next slots were last healed
+	swept  time.Time            // when retention was last at work
 }
 
 // stuckAfter is how long a loop may take to come round: longer than one message's exchange.
@@ -45,6 +46,12 @@ const tick = time.Second
 
 // reslotEvery is how often next slots are compared with the schedules: what heals a clock that was set.
 const reslotEvery = 30 * time.Second
+
+// sweepEvery is how often retention looks, and sweepStep how many rows of a sort it takes in one transaction.
+const (
+	sweepEvery = time.Minute
+	sweepStep  = 500
+)
 
 // sendTimeout bounds one message's exchange. RFC 5321, section 4.5.3.2.6 grants a server ten minutes after the final
 // dot; two are what relays need in practice, and what is taken later comes twice with one Message-ID.
@@ -179,6 +186,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 	h.reslot(ctx, g)
 	run(func() { h.every(ctx, g, "alerts", h.alerts, h.tickAlerts) })
 	run(func() { h.every(ctx, g, "digests", nil, h.tickDigests) })
+	run(func() { h.every(ctx, g, "retention", nil, h.sweep) })
 	for i, s := range g.senders {
 		name := fmt.Sprintf("sender %d", i)
 		run(func() {
@@ -256,13 +264,51 @@ func (h *house) tickDigests(ctx context.Context, g *generation) error {
 	return h.told(digest.OccasionDigest, t, err)
 }
 
+// sweep takes away what is kept long enough, a little at a time, so that intake hardly notices.
+func (h *house) sweep(ctx context.Context, g *generation) error {
+	now := h.e.now()
+	if now.Sub(g.swept).Abs() < sweepEvery {
+		return nil
+	}
+	c, err := h.store.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	people, err := h.store.Subscribers(ctx)
+	if err != nil {
+		return err
+	}
+	r := g.cfg.Retention
+	for _, o := range (digest.Retention{Raw: r.Raw.Std(), Items: r.Items.Std(), Editions: r.Editions.Std()}).Orders(now, c.Newest, people) {
+		for total := 0; ; {
+			n, err := h.store.Sweep(ctx, o, sweepStep)
+			if total += n; err != nil {
+				return err
+			}
+			if n == 0 {
+				if total > 0 {
+					h.log.Info("retention", "rows", total)
+				}
+				break
+			}
+			g.beat("retention", h.e.now())
+		}
+	}
+	g.swept = now
+	return nil
+}
+
 // told counts what a tick did and wakes the senders.
 func (h *house) told(occasion string, t digest.Tally, err error) error {
 	h.metrics.editions.WithLabelValues(occasion, "sent").Add(float64(t.Sent))
 	h.metrics.editions.WithLabelValues(occasion, "empty").Add(float64(t.Empty))
 	h.metrics.faults.WithLabelValues(occasion).Add(float64(len(t.Faults)))
+	for i := range t.Editions { // the audit trail: with the numbers, each item can be followed from the journal alone
+		e := &t.Editions[i]
+		h.log.Info("edition", "occasion", e.Occasion, "edition", e.ID, "to", e.To, "subscription", e.Subscription, "window", e.Window(),
+			"items", e.Items, "shown", e.Shown, "empty", e.Empty, "late", e.Late, "message", e.MessageID)
+	}
 	if t.Sent > 0 {
-		h.log.Info("editions", "occasion", occasion, "mails", t.Sent)
 		kick(h.outbox)
 	}
 	return errors.Join(append(t.Faults, err)...)

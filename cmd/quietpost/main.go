@@ -103,6 +103,11 @@ func run(e *env, args []string) int {
 	} else {
 		err = usage{fmt.Errorf("%w; see quietpost --help", err)}
 	}
+	return e.status(err)
+}
+
+// status prints an error, if there is one, and gives the exit status it stands for.
+func (e *env) status(err error) int {
 	if err == nil {
 		return 0
 	}

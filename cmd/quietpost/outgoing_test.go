@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -235,5 +236,32 @@ func TestARefusedReaderIsSuspendedAndResumes(t *testing.T) {
 	}
 	if !strings.Contains(s.inbox.texts[0], "Backup done") {
 		t.Error(s.inbox.texts[0])
+	}
+}
+
+// TestManyRefusalsAreTold: a provider that does not want our mail is for the operators, not for the readers to suffer.
+func TestManyRefusalsAreTold(t *testing.T) {
+	people := "operators: [ops@example.org]\nsubscribers:\n"
+	for i := range 6 {
+		people += fmt.Sprintf("  - {address: p%d@example.com, schedule: \"0 9 * * *\"}\n", i)
+	}
+	s := newService(t, people)
+	s.refuse(func(to string) error {
+		if strings.HasSuffix(to, "@example.com") {
+			return smtpError(550, smtp.EnhancedCode{5, 7, 26}, "unauthenticated")
+		}
+		return nil
+	})
+	s.post(`{"project": "apollo", "title": "One"}`)
+	s.must(s.clock.at("2026-11-23 09:00:30"))
+	s.inbox.wait(t, 1)
+	s.inbox.mu.Lock()
+	text := s.inbox.texts[0]
+	s.inbox.mu.Unlock()
+	if !strings.Contains(text, "Subject: quietpost: mail to many addresses fails") || !strings.Contains(text, "5.7.26 unauthenticated") {
+		t.Error(text)
+	}
+	if list := s.ok("subscribers", "list"); strings.Contains(list, "suspended") {
+		t.Error(list)
 	}
 }

@@ -108,7 +108,7 @@ func (j *journal) String() string {
 
 // service is a daemon inside the test, with a configuration and a clock of the test's.
 type service struct {
-	t     *testing.T
+	t     testing.TB
 	clock clock
 	inbox inbox
 	dir   string

@@ -127,6 +127,8 @@ func Read(raw []byte, o Options) (r Reading) {
 	}
 	if r.Reply && r.Report == "" {
 		text = visibleReply(text)
+	} else if kept := cutSignature(strings.Split(text, "\n")); !isBlank(kept) {
+		text = strings.Join(kept, "\n")
 	}
 	r.firstWords, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
 	r.readTool(h)

@@ -2,6 +2,9 @@ package schedule
 
 import (
 	"archive/zip"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -162,6 +165,31 @@ func compare(t *testing.T, loc *time.Location, from, to time.Time, specs []strin
 	return n
 }
 
+// randomSpecs are expressions of numbers, lists, ranges and steps; the same name gives the same.
+func randomSpecs(name string, n int) (specs []string) {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	rng := rand.New(rand.NewPCG(h.Sum64(), 1))
+	field := func(low, high int) string {
+		a, b := low+rng.IntN(high-low+1), low+rng.IntN(high-low+1)
+		switch rng.IntN(5) {
+		case 0:
+			return "*"
+		case 1:
+			return fmt.Sprintf("*/%d", 2+rng.IntN(high-1)) // */1 means *
+		case 2:
+			return fmt.Sprintf("%d,%d", a, b)
+		case 3:
+			return fmt.Sprintf("%d-%d", min(a, b), max(a, b))
+		}
+		return strconv.Itoa(a)
+	}
+	for range n {
+		specs = append(specs, strings.Join([]string{field(0, 59), field(0, 23), field(1, 31), field(1, 12), field(0, 6)}, " "))
+	}
+	return specs
+}
+
 // Around every change of the clock in a sample of zones, and with QUIETPOST_SLOTS=all in every zone from 2020 to 2040.
 func TestSlotsAgainstTheReference(t *testing.T) {
 	zones, from, to := sampleZones, 2027, 2027
@@ -171,8 +199,9 @@ func TestSlotsAgainstTheReference(t *testing.T) {
 	slots, changed := 0, 0
 	for _, name := range zones {
 		loc := zone(t, name)
+		specs := append(randomSpecs(name, 6), referenceSpecs...)
 		for _, c := range changes(loc, from, to) {
-			slots += compare(t, loc, c.Add(-36*time.Hour), c.Add(36*time.Hour), referenceSpecs)
+			slots += compare(t, loc, c.Add(-36*time.Hour), c.Add(36*time.Hour), specs)
 			changed++
 		}
 	}

@@ -32,6 +32,21 @@ func (db *DB) Subscribers(ctx context.Context) (people []digest.Subscriber, err 
 	return people, err
 }
 
+// Subscriber implements digest.SubscriberStore.
+func (db *DB) Subscriber(ctx context.Context, id int64) (who digest.Subscriber, err error) {
+	err = db.snapshot(ctx, func(q querier) error {
+		people, err := subscribersWhere(ctx, q, "id = ?", id)
+		if err == nil && len(people) == 0 {
+			err = fmt.Errorf("subscriber %d: %w", id, digest.ErrNotFound)
+		}
+		if err == nil {
+			who = people[0]
+		}
+		return err
+	})
+	return who, err
+}
+
 // subscribersWhere reads the people that a condition on their row holds for, complete.
 func subscribersWhere(ctx context.Context, q querier, where string, args ...any) ([]digest.Subscriber, error) {
 	people, err := collect(ctx, q, scanSubscriber, "SELECT "+subscriberColumns+" FROM subscribers WHERE "+where+" ORDER BY id", args...)

@@ -24,6 +24,18 @@ func (m *Memory) Subscribers(ctx context.Context) ([]digest.Subscriber, error) {
 	return out, nil
 }
 
+// Subscriber implements digest.SubscriberStore.
+func (m *Memory) Subscriber(ctx context.Context, id int64) (digest.Subscriber, error) {
+	if err := m.enter(ctx); err != nil {
+		return digest.Subscriber{}, err
+	}
+	defer m.mu.Unlock()
+	if id < 1 || id > int64(len(m.subscribers)) {
+		return digest.Subscriber{}, fmt.Errorf("subscriber %d: %w", id, digest.ErrNotFound)
+	}
+	return m.subscriber(id), nil
+}
+
 // subscriber is a person with all subscriptions, copied.
 func (m *Memory) subscriber(id int64) digest.Subscriber {
 	s := m.subscribers[id-1]
@@ -344,4 +356,13 @@ func (m *Memory) Told(ctx context.Context, number int64) ([]digest.Told, error) 
 		out = append(out, t)
 	}
 	return out, nil
+}
+
+// Swept implements digest.EditionStore: nothing is ever taken away from memory.
+func (m *Memory) Swept(ctx context.Context, _, _ int64) ([]digest.SweptCount, error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	return nil, nil
 }

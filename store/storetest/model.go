@@ -295,6 +295,7 @@ func (m *machine) read(r *rapid.T) {
 	excerpt := rapid.IntRange(0, 9).Draw(r, "excerpt")
 	both(r, m, "Window", func(s digest.Store) ([]digest.Item, error) { return s.Window(bg, after, upTo, excerpt) })
 	who := anyID.Draw(r, "who")
+	both(r, m, "Subscriber", func(s digest.Store) (digest.Subscriber, error) { return s.Subscriber(bg, who) })
 	both(r, m, "AlertedItems", func(s digest.Store) ([]int64, error) {
 		told, err := s.AlertedItems(bg, who, after, upTo)
 		return slices.Sorted(maps.Keys(told)), err

@@ -204,6 +204,21 @@ CREATE TABLE bounces (
 ) STRICT;
 CREATE INDEX bounces_subscriber ON bounces (subscriber);
 
+CREATE TABLE swept (                       -- items that went before somebody who stood still was served with them
+  id      INTEGER PRIMARY KEY AUTOINCREMENT,
+  after   INTEGER NOT NULL,                -- after < number <= up_to
+  up_to   INTEGER NOT NULL,
+  project TEXT    NOT NULL,
+  kind    TEXT    NOT NULL,
+  items   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX swept_up_to ON swept (up_to);
+
+CREATE TABLE sweeps (                      -- how far each sort of thing has been swept
+  what  TEXT    PRIMARY KEY,
+  up_to INTEGER NOT NULL                   -- id of the last row that went
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE counts (                      -- kept by the triggers below
   what  TEXT NOT NULL,                     -- receipts or outbox
   lane  TEXT NOT NULL,                     -- '' for receipts

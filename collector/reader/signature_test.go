@@ -1,0 +1,18 @@
+package reader
+
+import "testing"
+
+// A signature says nothing new, in a first mail as in an answer; where it is all there is, it stays.
+func TestSignatureIsCut(t *testing.T) {
+	for body, want := range map[string]string{
+		"We take cards.\r\n\r\n-- \r\nAna Lima\r\nProduct\r\n": "We take cards.",
+		"-- \r\nAna Lima\r\n":                       "-- \nAna Lima",
+		"one -- two\r\n":                            "one -- two",
+		"> quoted, and meant\r\n\r\nin a first\r\n": "> quoted, and meant\n\nin a first",
+	} {
+		raw := "From: ana@example.com\r\nSubject: Cards\r\n\r\n" + body
+		if got := Read([]byte(raw), Options{}).Body; got != want {
+			t.Errorf("%q: got %q, want %q", body, got, want)
+		}
+	}
+}
