@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/mail"
 	"os"
 	"strings"
@@ -86,7 +85,7 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 			Bounced: h.bounced})
 	}
 	for i := range cfg.Inboxes {
-		b, err := h.mailbox(&cfg.Inboxes[i])
+		b, err := h.mailbox(cfg, &cfg.Inboxes[i])
 		if err != nil {
 			return nil, fmt.Errorf("inbox %s: %w", cfg.Inboxes[i].Name, err)
 		}
@@ -142,18 +141,13 @@ func signer(d *config.DKIM) (*mailer.Signer, error) {
 	return mailer.NewSigner(d.Domain, d.Selector, key)
 }
 
-func (h *house) mailbox(in *config.Inbox) (*mailbox.Mailbox, error) {
-	o := mailbox.Options{Name: in.Name, Address: in.Address, Host: in.IMAP.Host, Port: in.IMAP.Port, TLS: in.IMAP.TLS,
-		Username: in.IMAP.Username, Folder: in.IMAP.Folder, Since: in.Since.Std(), Accept: in.Accept, Trust: in.Trust,
-		Project: in.Project, Intake: h.intake, Leave: h.leave, Bounce: h.bounced, Desk: deskDoor{h}, Thread: h.threadOfItem,
-		Titled: h.threadTitled, Now: h.e.now, Log: h.log.With("inbox", in.Name), LookupTXT: net.DefaultResolver.LookupTXT}
-	var err error
-	if o.CAFile, err = resolve(in.IMAP.CAFile); err == nil {
-		o.Password, err = password(in.IMAP.PasswordFile)
-	}
+func (h *house) mailbox(cfg *loaded, in *config.Inbox) (*mailbox.Mailbox, error) {
+	o, err := inboxOptions(cfg.dataDir, in, h.e.now)
 	if err != nil {
 		return nil, err
 	}
+	o.Intake, o.Leave, o.Log, o.Metrics = h.intake, h.leave, h.log, h.metrics.inboxes
+	o.Bounce, o.Desk, o.Thread, o.Titled = h.bounced, deskDoor{h}, h.threadOfItem, h.threadTitled
 	return mailbox.New(o)
 }
 
@@ -200,6 +194,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 			}
 		})
 	}
+	run(func() { h.every(ctx, g, "inboxes", nil, h.tickInboxes) })
 	h.stop = func() {
 		cancel()
 		wg.Wait()

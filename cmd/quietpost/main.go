@@ -56,12 +56,12 @@ type cli struct {
 	Subscribers subscribersCmd `cmd:"" help:"Who gets mail."`
 	Backup      backupCmd      `cmd:"" help:"Write a consistent copy of the database while the daemon runs."`
 	Restore     restoreCmd     `cmd:"" help:"Put a copy in the place of the database; the daemon must be stopped."`
+	Doctor      doctorCmd      `cmd:"" help:"Try the real thing, a line a probe: what works, what does not, and what to do."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 // later are commands of the plan that this version does not have.
-var later = map[string]bool{"audit": true, "explain": true, "sources": true,
-	"quarantine": true, "doctor": true}
+var later = map[string]bool{"audit": true, "explain": true, "sources": true, "quarantine": true}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)

@@ -125,7 +125,7 @@ func TestOutboxFromTheShell(t *testing.T) {
 	if got := s.ok("outbox", "show", "2"); !strings.Contains(got, "failed") || !strings.Contains(got, "not kept any more") {
 		t.Error(got)
 	}
-	metrics := s.get("/metrics")
+	_, metrics := s.get("/metrics")
 	for _, want := range []string{
 		`quietpost_outbox_messages{lane="alert",state="delivered"} 1`, `quietpost_outbox_messages{lane="alert",state="failed"} 1`,
 		`quietpost_outbox_messages{lane="digest",state="queued"} 0`, `quietpost_outbox_messages{lane="digest",state="bounced"} 0`,
@@ -136,16 +136,6 @@ func TestOutboxFromTheShell(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, metrics)
 		}
 	}
-}
-
-func (s *service) get(path string) string {
-	s.t.Helper()
-	resp, err := http.Get(s.url + path)
-	s.must(err)
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	s.must(err)
-	return string(raw)
 }
 
 // TestSignedWithAReturnPath: the whole daemon signs what it sends, over what RFC 8058 asks for, and each mail comes back to a
@@ -223,7 +213,7 @@ func TestARefusedReaderIsSuspendedAndResumes(t *testing.T) {
 	instance, err := db.InstanceKey(t.Context())
 	s.must(err)
 	link := "/r/" + digest.Token(instance, digest.TokenResume, "1")
-	if page := s.get(link); !strings.Contains(page, "5.1.1 no such user") {
+	if _, page := s.get(link); !strings.Contains(page, "5.1.1 no such user") {
 		t.Error(page)
 	}
 	s.inbox.wait(t, 0)
