@@ -167,8 +167,8 @@ var mdLink = regexp.MustCompile(`\[([^\[\]]+)\]\([^()\s]*\)`)
 func titleOf(body string) string {
 	for line := range strings.Lines(body) {
 		line = mdLink.ReplaceAllString(line, "$1")
-		if line = strings.Trim(strings.TrimSpace(line), "#*>_- "); line != "" {
-			return digest.OneLine(line, digest.MaxTitle)
+		if line = digest.OneLine(strings.TrimLeft(line, "#*>_- \u00A0"), digest.MaxTitle); strings.Trim(line, "#*>_- ") != "" {
+			return line
 		}
 	}
 	return "(no subject)"
