@@ -123,3 +123,30 @@ func TestAWholeLifeByMail(t *testing.T) {
 	ana.mailbox("reader", ana.have)
 	ben.mailbox("second", ben.have)
 }
+
+// TestTheDeskFromTheShell: the commands beside the daemon, with the words that mails get.
+func TestTheDeskFromTheShell(t *testing.T) {
+	s := newService(t, "subscribers:\n  - {address: ana@example.com, projects: [apollo], schedule: \"0 9 * * *\"}\n")
+	for _, c := range []struct{ args, want string }{
+		{"show ana@example.com", "every day at 09:00, UTC"},
+		{"pause ana@example.com until 2026-12-01", "paused until Tue 1 December 2026, 00:00 UTC"},
+		{"show ana@example.com", "Tue 1 December 2026, 09:00:00 UTC"},
+		{"resume ana@example.com", "Done: mail comes again"},
+		{"resume ana@example.com", "Nothing was paused"},
+		{"show ana@example.com --json", `"state": "active"`},
+		{"remove ana@example.com", "Done: you have left."},
+		{"show ana@example.com", "No mail from here comes to this address"},
+	} {
+		if got := s.ok(append([]string{"subscribers"}, strings.Fields(c.args)...)...); !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s", c.args, got)
+		}
+	}
+	for args, want := range map[string]string{
+		"pause ana@example.com until later": "is no date", "resume nobody@example.com": "gets no mail from here", "show x": "is not a mail address",
+		"resume ana@example.com": "gets no mail from here", // who left comes back by their own word
+	} {
+		if code, errs := s.command(append([]string{"subscribers"}, strings.Fields(args)...)...); code == 0 || !strings.Contains(errs, want) {
+			t.Errorf("%s: %d %s", args, code, errs)
+		}
+	}
+}
