@@ -30,6 +30,7 @@ type Command struct {
 	Schedule string   // a named schedule or a specification; empty: not said
 	Zone     string   // empty: not said
 	Until    time.Time
+	Since    time.Duration // of a catch-up
 }
 
 // verbs are the words that people use, in the languages that the letters' readers write. The first of a verb is its own.
@@ -69,6 +70,8 @@ func ParseCommand(line string, named map[string]string, now time.Time, loc *time
 		c.Projects, err = projectList(rest)
 	case VerbPause:
 		c.Until, err = parseUntil(rest, now.In(loc))
+	case VerbCatchUp:
+		c.Since, err = parseSpan(rest)
 	}
 	return c, err
 }

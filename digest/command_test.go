@@ -66,11 +66,11 @@ func TestParseCommand(t *testing.T) {
 		"help":                                             "help [] '' ''",
 		"Hlep":                                             " [] '' ''", // too short to guess at
 		"?":                                                "help [] '' ''",
-		"catch up 7d apollo":                               "catch up [] '' ''",
-		"please help me":                                   " [] '' ''",
-		"The release is out":                               " [] '' ''",
-		"":                                                 " [] '' ''",
-		"subscribe " + strings.Repeat("x ", 300):           " [] '' ''",
+		"catch up 7d":                                      "catch up [] '' ''", "catch up 7d apollo": "error: by project",
+		"please help me":                         " [] '' ''",
+		"The release is out":                     " [] '' ''",
+		"":                                       " [] '' ''",
+		"subscribe " + strings.Repeat("x ", 300): " [] '' ''",
 		"subscribe" + strings.Repeat(" a1 b2 c3", 1) + " UTC UTC": "subscribe [a1 b2 c3] '' 'UTC'",
 	} {
 		c, err := digest.ParseCommand(line, named, now, lisbon)

@@ -25,6 +25,7 @@ func helpText(inbox string) string {
 		"  settings                         what is in force, and when mail comes\n" +
 		"  pause until 2026-12-01           nothing is lost: it comes in the first digest after\n" +
 		"  resume                           ends a pause\n" +
+		"  catch up 7d                      the last seven days once more\n" +
 		"  help                             this\n"
 }
 

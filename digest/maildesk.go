@@ -17,11 +17,12 @@ import (
 // A DeskMail is a mail to the desk, or one that may be: an answer to a mail of ours. No machine made it; who hands it over has
 // seen to that, for it may be answered.
 type DeskMail struct {
-	Key           string // of the mail, so that it is answered once
-	Inbox         string // address of the inbox it came to, without its part
-	From          string // as NormalizeAddress gives it
-	Authenticated bool   // From is who they say
-	MessageID     string // without <>
+	Key           string    // of the mail, so that it is answered once
+	At            time.Time // when it arrived
+	Inbox         string    // address of the inbox it came to, without its part
+	From          string    // as NormalizeAddress gives it
+	Authenticated bool      // From is who they say
+	MessageID     string    // without <>
 	Answers       []string
 	Subject       string // without "Re:"
 	Text          string // without what it quotes
@@ -35,6 +36,7 @@ type MailDesk struct {
 	Desk     *Desk
 	Store    Store
 	Composer Composer
+	Builder  *Builder // makes catch-ups
 
 	mu    sync.Mutex
 	heard map[string][]time.Time // when commands of an address came, and of all strangers under ""
@@ -204,8 +206,7 @@ func (d *MailDesk) carryOut(ctx context.Context, now time.Time, set *Settings, i
 	case VerbSubscribe:
 		return d.subscribe(ctx, now, set, in, c)
 	case VerbCatchUp:
-		return done("a command: catch up", "Not yet", "Catching up by mail is not possible yet. The operator can do it: quietpost send ADDRESS --catch-up 7d\n\n"+
-			helpText(in.Inbox), nil)
+		return d.catchUp(ctx, now, set, in, c)
 	case VerbSettings:
 		s, err := d.find(ctx, in.From)
 		return done("a command: settings", "Your settings", StateText(s, set, now), err)
@@ -219,6 +220,34 @@ func (d *MailDesk) carryOut(ctx context.Context, now time.Time, set *Settings, i
 		return done("a command: help", "How to write to the desk", helpText(in.Inbox), nil)
 	}
 	return done("no command that is known", "How to write to the desk", "That was no command that is known here.\n\n"+helpText(in.Inbox), nil)
+}
+
+// catchUp sends once more what came in a time; that mail is the answer. It is made as of when the command arrived, so that a
+// command that is read twice gives one.
+func (d *MailDesk) catchUp(ctx context.Context, now time.Time, set *Settings, in *DeskMail, c Command) (Reason, bool, error) {
+	at := in.At
+	if at.IsZero() || at.After(now) || now.Sub(at) > 24*time.Hour {
+		at = now
+	}
+	done, err := d.Builder.CatchUp(ctx, at, set, in.From, at.Add(-c.Since))
+	text := ""
+	switch {
+	case errors.Is(err, ErrExists):
+		return "a command: catch up, done before", true, nil
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrConflict):
+		s, err := d.find(ctx, in.From)
+		if err != nil {
+			return "", true, err
+		}
+		text = StateText(s, set, now)
+	case err != nil:
+		return "", true, err
+	case !slices.ContainsFunc(done, func(n Now) bool { return n.Message != nil }):
+		text = "There was nothing in that time of what you follow.\n"
+	default:
+		return "a command: catch up", true, nil
+	}
+	return "a command: catch up, with nothing to send", true, d.answer(ctx, now, set, in, "", "Nothing to catch up with", text)
 }
 
 func (d *MailDesk) find(ctx context.Context, address string) (*Subscriber, error) {

@@ -26,7 +26,7 @@ func (p *post) Compose(l *digest.Letter) ([]byte, error) {
 
 func newPost(t *testing.T, people ...digest.Entry) *post {
 	p := &post{house: newHouse(t, people...)}
-	p.desk = &digest.MailDesk{Desk: p.house.desk, Store: p.store, Composer: p}
+	p.desk = &digest.MailDesk{Desk: p.house.desk, Store: p.store, Composer: p, Builder: p.builder}
 	return p
 }
 
@@ -316,6 +316,35 @@ func TestAnswersToDigests(t *testing.T) {
 	if told != 1 || len(p.letters) == before {
 		t.Errorf("told %d times", told)
 	}
+}
+
+func TestCatchUpByMail(t *testing.T) {
+	p := newPost(t, digest.Entry{Address: "ana@example.com", Projects: []string{"*"}, Schedule: "daily"})
+	p.house.post(digest.Item{Project: "apollo", Title: "last week"})
+	p.now = p.now.Add(8 * 24 * time.Hour)
+	p.tick()
+	p.house.post(digest.Item{Project: "apollo", Title: "this week"})
+	p.now = p.now.Add(time.Hour)
+	p.tick()
+	m := desks("Catch up 2 days")
+	m.At = p.now.Add(-time.Minute)
+	for range 2 { // read twice, sent once
+		if l, why, handled := p.says(m); !handled || l.Text != "" || !strings.HasPrefix(string(why), "a command: catch up") {
+			t.Fatalf("%v %s %s", handled, why, l.Text)
+		}
+	}
+	if mails := p.tick(); len(mails) != 1 || !strings.Contains(mails[0], "this week") || strings.Contains(mails[0], "last week") {
+		t.Errorf("%v", mails)
+	}
+	p.now = p.now.Add(72 * time.Hour)
+	p.tick()
+	l, _, _ := p.says(desks("catch up 1d"))
+	p.wants(l, "There was nothing in that time")
+	l, _, _ = p.says(desks("catch up 7d apollo"))
+	p.wants(l, "by project it is not possible yet")
+	p.says(desks("pause"))
+	l, _, _ = p.says(desks("catch up"))
+	p.wants(l, "paused until you write")
 }
 
 // TestALongInboxAddress: where no token fits before the @, the answer brings it in its subject.

@@ -112,3 +112,32 @@ func inFuture(t, today time.Time) time.Time {
 	}
 	return t
 }
+
+// maxSpan is how far back a catch-up by mail reaches.
+const maxSpan = 60 * 24 * time.Hour
+
+// parseSpan reads how far back: "7d", "2 weeks"; a week if nothing is said.
+func parseSpan(words []string) (time.Duration, error) {
+	var rest []string
+	for _, w := range words {
+		if w = strings.ToLower(bare(w)); w != "" && w != "the" && w != "last" && w != "of" && w != "for" {
+			rest = append(rest, w)
+		}
+	}
+	if len(rest) == 0 {
+		return 7 * 24 * time.Hour, nil
+	}
+	from := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	to, ok := time.Time{}, false
+	if rest[0][0] >= '0' && rest[0][0] <= '9' && !strings.ContainsAny(rest[0], ".-") {
+		to, ok = aDay(rest, from)
+	}
+	span := to.Sub(from)
+	switch {
+	case !ok:
+		return 0, fmt.Errorf("%q is no time span; write: catch up 7d (by project it is not possible yet)", OneLine(strings.Join(rest, " "), 60))
+	case span > maxSpan:
+		return 0, fmt.Errorf("%s is too long ago; 60d is the most", strings.Join(rest, " "))
+	}
+	return span, nil
+}

@@ -63,7 +63,7 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 	if g.builder, err = builder(h.store, cfg.Config); err != nil {
 		return nil, err
 	}
-	g.desk = &digest.MailDesk{Desk: h.desk, Store: h.store, Composer: g.builder.Composer}
+	g.desk = &digest.MailDesk{Desk: h.desk, Store: h.store, Composer: g.builder.Composer, Builder: g.builder}
 	for i := range cfg.Subscribers {
 		g.entries = append(g.entries, entry(&cfg.Subscribers[i]))
 	}

@@ -182,7 +182,7 @@ func (m *Mailbox) delivery(ctx context.Context, in Intake, raw []byte, arrived t
 	case strings.HasPrefix(part, "u-") && m.o.Leave != nil:
 		return m.leave(ctx, d, part[2:])
 	}
-	mail := m.deskMail(&r, part, d.Receipt.Key)
+	mail := m.deskMail(&r, part, d.Receipt.Key, arrived)
 	if mail.ToDesk || mail.Token != "" || len(mail.Answers) > 0 {
 		mail.Authenticated, _ = reader.Authenticate(raw, &r, m.o.Trust, m.lookup(ctx))
 		if why, handled, err := m.command(ctx, mail, &r); handled || err != nil {
