@@ -2,9 +2,10 @@
 // nothing kept. Whatever the bytes are there is a Reading, at worst a subject and the raw text, and it is bounded in
 // time, memory, depth and parts. (Authenticate, which may ask DNS through a function it is given, stands apart.)
 //
-// The files stand in the order in which a mail meets them: header.go, mime.go and html.go (bytes to text), subject.go
-// (tags), reply.go (quoted text and signature), automatic.go (who must not be answered), auth.go (is the sender who
-// they say).
+// The files stand in the order in which a mail meets them: header.go, mime.go, transfer.go, charset.go, parts.go,
+// calendar.go and html.go (bytes to text), subject.go (tags), reply.go (quoted text and signature), automatic.go (who
+// must not be answered), bounce.go (what a delivery report says), tool.go (mails of tools and lists), auth.go (is the
+// sender who they say).
 package reader
 
 import (
