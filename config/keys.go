@@ -83,7 +83,7 @@ func (s *SMTP) keys() []key {
 		{"ca_file", file(&s.CAFile), "/etc/ssl/certs/our-ca.pem", "Certificates to check the server with, instead of the system's.", false},
 		{"username", text(&s.Username, line), "digest@example.com", "To log in with; without it there is no login.", false},
 		{"password_file", file(&s.PasswordFile), `"${CREDENTIALS_DIRECTORY}/smtp"`, "File with the password.", false},
-		{"connections", number(&s.Connections, 1, 64), "4", "Connections at once. Default 4.", false},
+		{"connections", number(&s.Connections, 1, 64), "4", "Connections at once, no more than the server allows; of two or more, one is kept free for what is urgent. Default 4.", false},
 	}
 }
 

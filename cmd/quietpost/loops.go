@@ -71,17 +71,21 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 		return nil, fmt.Errorf("mail.smtp: %w", err)
 	}
 	all := []string{digest.LaneAlert, digest.LaneLetter, digest.LaneDigest}
-	for i := range cfg.Mail.SMTP.Connections + 1 {
-		lanes := all
-		if i == 0 {
+	n := cfg.Mail.SMTP.Connections
+	for i := range n {
+		lanes, most := all, 0
+		switch {
+		case n == 1:
+			most = 1 // what is urgent waits for one mail at most
+		case i == 0:
 			lanes = all[:2] // one connection is never busy with a digest
 		}
 		t, err := mailer.NewTransport(smtp)
 		if err != nil {
 			return nil, fmt.Errorf("mail.smtp: %w", err)
 		}
-		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Lanes: lanes, Timeout: sendTimeout, Now: h.e.now, Jitter: jitter,
-			Bounced: h.bounced})
+		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Lanes: lanes, Most: most, Timeout: sendTimeout, Now: h.e.now,
+			Jitter: jitter, Bounced: h.bounced})
 	}
 	for i := range cfg.Inboxes {
 		b, err := h.mailbox(&cfg.Inboxes[i])
