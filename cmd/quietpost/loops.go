@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/mail"
 	"os"
 	"strings"
@@ -58,7 +57,7 @@ const sendTimeout = 2 * time.Minute
 
 // build makes a generation; it is where all of a configuration's faults come to light, before anything starts.
 func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
-	g := &generation{cfg: cfg, set: settings(cfg.Config, h.instance), sources: cfg.sources, beats: map[string]time.Time{}, faults: map[string]error{}}
+	g := &generation{cfg: cfg, set: settings(cfg.Config, cfg.policy, h.instance), sources: cfg.sources, beats: map[string]time.Time{}, faults: map[string]error{}}
 	var err error
 	if g.builder, err = builder(h.store, cfg.Config); err != nil {
 		return nil, err
@@ -145,9 +144,8 @@ func signer(d *config.DKIM) (*mailer.Signer, error) {
 }
 
 func (h *house) mailbox(in *config.Inbox) (*mailbox.Mailbox, error) {
-	o := mailbox.Options{Name: in.Name, Address: in.Address, Host: in.IMAP.Host, Port: in.IMAP.Port, TLS: in.IMAP.TLS,
-		Username: in.IMAP.Username, Folder: in.IMAP.Folder, Since: in.Since.Std(), Accept: in.Accept, Trust: in.Trust,
-		Project: in.Project, Intake: h.intake, Leave: h.leave, Bounce: h.bounced, Now: h.e.now, Log: h.log.With("inbox", in.Name), LookupTXT: net.DefaultResolver.LookupTXT}
+	o := mailOptions(in)
+	o.Intake, o.Leave, o.Bounce, o.Now, o.Log = h.intake, h.leave, h.bounced, h.e.now, h.log.With("inbox", in.Name)
 	var err error
 	if o.CAFile, err = resolve(in.IMAP.CAFile); err == nil {
 		o.Password, err = password(in.IMAP.PasswordFile)
@@ -188,6 +186,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 	run(func() { h.every(ctx, g, "alerts", h.alerts, h.tickAlerts) })
 	run(func() { h.every(ctx, g, "digests", nil, h.tickDigests) })
 	run(func() { h.every(ctx, g, "retention", nil, h.sweep) })
+	run(func() { h.every(ctx, g, "watch", h.watch.kick, h.tickWatch) })
 	for i, s := range g.senders {
 		name := fmt.Sprintf("sender %d", i)
 		run(func() {

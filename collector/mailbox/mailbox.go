@@ -76,7 +76,7 @@ type Options struct {
 	Project string        // of mail that names none
 
 	Intake    Intake
-	Leave     func(ctx context.Context, token string) error // ends what a signed link is for; nil: such mail is quarantined
+	Leave     func(ctx context.Context, token string) error    // ends what a signed link is for; nil: such mail is quarantined
 	Bounce    func(ctx context.Context, b digest.Bounce) error // takes what delivery reports say; nil: they are only kept
 	Now       func() time.Time
 	Log       *slog.Logger
