@@ -18,6 +18,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
 FUZZTIME ?= 30s
 KILLS    ?= 200
 CHAOS    ?= 10m
+OUT      ?= $(or $(TMPDIR),/tmp)/quietpost-lines.tsv
 
 prefix       ?= /usr/local
 bindir       ?= $(prefix)/bin
@@ -62,6 +63,10 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 	@for pkg in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+.PHONY: lines
+lines: ## the digest line of every delivery of QUIETPOST_CORPUS, as a table in OUT
+	QUIETPOST_LINES="$(OUT)" go test -count=1 -v -run '^TestLines$$' ./test/lines
 
 .PHONY: bench
 bench: ## every benchmark

@@ -19,6 +19,7 @@ func (r *reader) check(c *Config) {
 	r.sources(c)
 	r.projects(c)
 	r.subscribers(c)
+	r.expressions(c)
 }
 
 // once refuses a text that is listed twice.

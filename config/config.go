@@ -35,6 +35,7 @@ type Config struct {
 	Inboxes     []Inbox
 	Sources     []Source
 	Projects    []Project         // those that are not listed appear by themselves
+	Rules       []Rule            // in order; every item passes through
 	Kinds       map[string]Kind   // by kind
 	Schedules   map[string]string // specification by name; daily, twice and weekly are there unless given another meaning
 	Digests     Digests
@@ -144,12 +145,14 @@ type OAuth2 struct {
 
 // A Source is who may post, at /hooks/NAME.
 type Source struct {
-	Pos        Pos    `json:"-"`
-	Name       string // unique among sources and inboxes, compared without case; required
-	Type       string // generic, slack or github; required
-	SecretFile Path   // each line is a valid secret; required unless Open
-	Project    string // project of an item that names none; default none
-	Open       bool   // takes posts without a secret; default false
+	Pos        Pos       `json:"-"`
+	Name       string    // unique among sources and inboxes, compared without case; required
+	Type       string    // one of sourceTypes; required
+	SecretFile Path      // each line is a valid secret; required unless Open
+	Project    string    // project of an item that names none; default none
+	Open       bool      // takes posts without a secret; default false
+	Rate       float64   // posts a second; default 20 when Open, else 0: no limit
+	Map        []Mapping // how its payload is read, in the order of the file; default none: as its type's adapter reads it
 	// Where posts may come from; default anywhere with a secret, 127.0.0.0/8 and ::1/128 when Open.
 	From []netip.Prefix
 }

@@ -51,6 +51,9 @@ func (c *Config) derive() {
 		if s := &c.Sources[i]; s.Open && s.From == nil {
 			s.From = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 		}
+		if s := &c.Sources[i]; s.Open && s.Rate == 0 {
+			s.Rate = 20
+		}
 	}
 }
 

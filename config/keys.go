@@ -23,6 +23,8 @@ func (c *Config) keys(o Options) []key {
 			"[{name: github, type: github, secret_file: /etc/quietpost/github.secret}]", "Who may post, at /hooks/NAME.", false},
 		{"projects", list(&c.Projects, func() (p Project) { return p }, func(p *Project) value { return object(&p.Pos, p.keys()...) }),
 			"[{name: apollo, title: Apollo}]", "Titles and other names of projects; those that are not listed appear by themselves.", false},
+		{"rules", list(&c.Rules, func() (x Rule) { return x }, func(x *Rule) value { return object(&x.Pos, x.keys()...) }),
+			"[{when: 'author == \"dependabot[bot]\"', set: {priority: low}}]", "What every item passes through, in order: conditions, and what follows from them.", false},
 		{"kinds", dict(&c.Kinds, kindKey, func(k *Kind) value {
 			return object(nil, key{"urgent", yesNo(&k.Urgent), "true", "Items of this kind are urgent.", false})
 		}), "{incident: {urgent: true}}", "The team's agreement per kind of item.", false},
@@ -83,7 +85,7 @@ func (s *SMTP) keys() []key {
 		{"ca_file", file(&s.CAFile), "/etc/ssl/certs/our-ca.pem", "Certificates to check the server with, instead of the system's.", false},
 		{"username", text(&s.Username, line), "digest@example.com", "To log in with; without it there is no login.", false},
 		{"password_file", file(&s.PasswordFile), `"${CREDENTIALS_DIRECTORY}/smtp"`, "File with the password.", false},
-		{"connections", number(&s.Connections, 1, 64), "4", "Connections at once. Default 4.", false},
+		{"connections", number(&s.Connections, 1, 64), "4", "Connections at once, no more than the server allows; of two or more, one is kept free for what is urgent. Default 4.", false},
 	}
 }
 
@@ -125,14 +127,47 @@ func (o *OAuth2) keys() []key {
 	}
 }
 
+// sourceTypes are the tools that may post, and auto for whichever a delivery shows to be from.
+var sourceTypes = []string{
+	"alertmanager",
+	"auto",
+	"bitbucket",
+	"cloudevents",
+	"discord",
+	"forgejo",
+	"generic",
+	"gitea",
+	"github",
+	"gitlab",
+	"grafana",
+	"jira",
+	"linear",
+	"pagerduty",
+	"sentry",
+	"slack",
+	"standard-webhooks",
+}
+
 func (s *Source) keys() []key {
 	return []key{
 		{"name", text(&s.Name, name), "github", "Posts arrive at /hooks/NAME; unique among sources and inboxes.", true},
-		{"type", oneOf(&s.Type, "generic", "slack", "github"), "generic", "The tool that posts.", true},
+		{"type", oneOf(&s.Type, sourceTypes...), "generic", "The tool that posts.", true},
 		{"secret_file", file(&s.SecretFile), "/etc/quietpost/github.secret", "File with the secrets, one a line, each valid.", false},
 		{"project", text(&s.Project, projectKey), "apollo", "Project of an item that names none.", false},
 		{"open", yesNo(&s.Open), "true", "Takes posts without a secret, from this machine unless from says where else.", false},
 		{"from", texts(&s.From, network), "[127.0.0.0/8]", "Networks that may post. Default anywhere with a secret, this machine when open.", false},
+		{"rate", text(&s.Rate, rate), "100/s", "How often it may post: 100/s, 30/m or 500/h; what is above is told to come again. Default 20/s when open, else no limit.", false},
+		{"map", object(nil, mapKeys(&s.Map)...), "{title: payload.name}", "How its payload is read, instead of as its type's: an expression for each field.", false},
+	}
+}
+
+func (x *Rule) keys() []key {
+	set := object(nil, setKeys(&x.Set)...)
+	set.ptr = &x.Set
+	return []key{
+		{"when", text(&x.When, condition), `'type == "sentry" && level == "fatal"'`, "A condition over the item. Default every item.", false},
+		{"set", set, "{priority: low}", "What the item is given: values as they stand, or expressions behind =.", false},
+		{"drop", yesNo(&x.Drop), "true", "The item is not kept; who posted it hears that it is ignored.", false},
 	}
 }
 

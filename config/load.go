@@ -78,6 +78,7 @@ func Parse(file string, data []byte, o Options) (*Config, Faults) {
 	}
 	c := defaults(file, o.Getenv)
 	if root := r.document(data); root != nil {
+		r.lines = linesOf(data)
 		object(nil, c.keys(o)...).read(r, place{}, root)
 		c.derive()
 		r.check(c)
@@ -87,6 +88,14 @@ func Parse(file string, data []byte, o Options) (*Config, Faults) {
 		return nil, r.faults
 	}
 	return c, r.faults
+}
+
+// linesOf are the lines of the file in characters, as places count them.
+func linesOf(data []byte) (lines [][]rune) {
+	for l := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
+		lines = append(lines, []rune(strings.TrimRight(l, "\r\n")))
+	}
+	return lines
 }
 
 // document is the one document of the file, or nil after a fault.

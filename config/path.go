@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -109,7 +110,7 @@ func ReadSecrets(p Path) ([][]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s cannot be read: %w", path, reason(err))
 	case len(data) > maxSecret:
-		return nil, fmt.Errorf("%s is larger than 64 KiB; a file of secrets has one on each line", path)
+		return nil, contentError(path + " is larger than 64 KiB; a file of secrets has one on each line")
 	}
 	var secrets [][]byte
 	for l := range bytes.Lines(bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))) { // a byte order mark is no part of a secret
@@ -118,9 +119,50 @@ func ReadSecrets(p Path) ([][]byte, error) {
 		}
 	}
 	if len(secrets) == 0 {
-		return nil, fmt.Errorf("%s is empty; write the secret into it", path)
+		return nil, contentError(path + " is empty; write the secret into it")
 	}
 	return secrets, nil
+}
+
+// A contentError is about what a file of secrets holds, not about reaching it.
+type contentError string
+
+func (e contentError) Error() string { return string(e) }
+
+// SecretFaults compares the secrets of the doors (sources and api.token_file) as far as they can be read here: one that
+// is empty, and one that two doors share, by which nobody could tell who posts. What cannot be read is SecretNotes's.
+// Public keys ("whpk_…", "ed25519:…") may be shared. No fault shows a secret.
+func (c *Config) SecretFaults() Faults {
+	type door struct {
+		name string
+		path Path
+	}
+	doors := []door{{"api.token_file", c.API.TokenFile}}
+	for _, s := range c.Sources {
+		doors = append(doors, door{"the source " + s.Name, s.SecretFile})
+	}
+	var faults Faults
+	owner := map[[sha256.Size]byte]string{}
+	for _, d := range doors {
+		if !d.path.Set() {
+			continue
+		}
+		secrets, err := ReadSecrets(d.path)
+		if content := contentError(""); errors.As(err, &content) {
+			faults = append(faults, c.Fault(d.path.Pos, content.Error()))
+		}
+		for _, s := range secrets {
+			sum := sha256.Sum256(s)
+			if first := owner[sum]; first == "" {
+				owner[sum] = d.name
+			} else if first != d.name && !bytes.HasPrefix(s, []byte("whpk_")) && !bytes.HasPrefix(s, []byte("ed25519:")) {
+				faults = append(faults, c.Fault(d.path.Pos, "a line of "+d.path.Value+" is a secret of "+first+" too; give each a secret of its own"))
+				break
+			}
+		}
+	}
+	faults.sort()
+	return faults
 }
 
 // ReadPassword reads a file that holds one secret.

@@ -149,3 +149,39 @@ func FuzzDuration(f *testing.F) {
 		}
 	})
 }
+
+func TestSecretFaults(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"empty": " \n\n", "one": "secret-one\n", "both": "old-secret\nsecret-one \n", "api": "secret-api\n", "two": "secret-two\nsecret-two\n",
+		"key1": "whpk_x\nk1", "key2": "whpk_x\nk2", "large": strings.Repeat("x", 70<<10)} {
+		write(t, filepath.Join(dir, name), text, 0o640)
+	}
+	file := filepath.Join(dir, "quietpost.yaml")
+	write(t, file, `mail: {from: a@example.com, smtp: {host: h}}
+api: {token_file: api}
+sources:
+  - {name: a, type: generic, secret_file: one}
+  - {name: b, type: generic, secret_file: both}
+  - {name: c, type: generic, secret_file: empty}
+  - {name: d, type: generic, secret_file: ./api}
+  - {name: e, type: generic, secret_file: two}
+  - {name: f, type: generic, secret_file: none}
+  - {name: g, type: generic, secret_file: $NOWHERE/c}
+  - {name: h, type: generic, open: true}
+  - {name: i, type: discord, secret_file: key1}
+  - {name: j, type: discord, secret_file: key2}
+  - {name: k, type: generic, secret_file: large}
+`, 0o600)
+	c, faults := Load(file, testOptions(home))
+	if c == nil {
+		t.Fatal(faults)
+	}
+	want := `q:5:43: a line of D/both is a secret of the source a too; give each a secret of its own
+q:6:43: D/empty is empty; write the secret into it
+q:7:43: a line of D/api is a secret of api.token_file too; give each a secret of its own
+q:14:43: D/large is larger than 64 KiB; a file of secrets has one on each line
+`
+	if got := strings.ReplaceAll(strings.ReplaceAll(c.SecretFaults().String(), file, "q"), dir, "D"); got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+}

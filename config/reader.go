@@ -19,6 +19,7 @@ type reader struct {
 	dir     string // folder of the file, absolute
 	opts    Options
 	faults  Faults
+	lines   [][]rune    // of the file
 	at      map[any]Pos // where a value stood, by the pointer to the Go value
 	aliased int         // nodes that may still be read through aliases
 }

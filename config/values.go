@@ -359,3 +359,25 @@ func by(rule func(string) error) func(string) (string, error) {
 		return s, err
 	}
 }
+
+// condition is any text that is not empty; whether it is an expression is checked when all is read.
+func condition(s string) (string, error) {
+	if strings.TrimSpace(s) == "" {
+		return "", wrong("is empty", "")
+	}
+	return s, nil
+}
+
+// rate is how often something may happen, in times a second.
+func rate(s string) (float64, error) {
+	count, per, ok := strings.Cut(s, "/")
+	seconds := map[string]float64{"s": 1, "m": 60, "h": 3600}[strings.TrimSpace(per)]
+	n, err := strconv.Atoi(strings.TrimSpace(count))
+	switch {
+	case !ok || seconds == 0 || err != nil:
+		return 0, wrong("is not how often", "write for example 100/s, 30/m or 500/h")
+	case n < 1 || n > 1_000_000:
+		return 0, wrong("is out of bounds", "write a number from 1 to 1000000 before the /")
+	}
+	return float64(n) / seconds, nil
+}

@@ -98,7 +98,14 @@ func NextAlert(now time.Time, p AlertPolicy, who *Subscriber, incidents []Incide
 func untold(now time.Time, who *Subscriber, inc *Incident, mark AlertMark) []Item {
 	var fresh []Item
 	raised := mark.N > 0
+	seen := map[event]bool{}
 	for _, it := range inc.Items {
+		if e := eventOf(&it); e.id != "" {
+			if seen[e] {
+				continue // it came through another hook too
+			}
+			seen[e] = true
+		}
 		if it.Number <= mark.UpTo || covered(who, it.Number) && now.Sub(it.ReceivedAt) > toldByDigest {
 			continue
 		}

@@ -199,3 +199,16 @@ func TestWhoIsNotAlerted(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEventOfTwoHooksAlertsOnce(t *testing.T) {
+	one := item(1, "apollo", "check", "Check failed", event1("e1#0", "org"), urgent)
+	two := item(2, "apollo", "check", "Check failed", event1("e1#0", "repo"), urgent)
+	who := &Subscriber{ID: 1, State: Active, Alerts: true, Subscriptions: []Subscription{{Projects: []string{"*"}}}}
+	inc := &Incident{ID: 1, Project: "apollo", Thread: "check", Items: []Item{one, two}}
+	if fresh := untold(noon, who, inc, AlertMark{}); len(fresh) != 1 || fresh[0].Number != 1 {
+		t.Errorf("at first: %v", fresh)
+	}
+	if fresh := untold(noon, who, inc, AlertMark{N: 1, UpTo: 1}); len(fresh) != 0 {
+		t.Errorf("told again: %v", fresh)
+	}
+}

@@ -257,3 +257,26 @@ func TestCatchUpMovesNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestOneConnectionLetsAlertsPass: with a lease of one, an alert waits for one digest at most.
+func TestOneConnectionLetsAlertsPass(t *testing.T) {
+	var people []digest.Entry
+	for n := range 20 {
+		people = append(people, digest.Entry{Address: fmt.Sprintf("p%02d@example.com", n), Projects: []string{"*"}, Schedule: "daily", Alerts: n == 0})
+	}
+	h := newHouse(t, people...)
+	h.sender.Most = 1
+	h.server.answer = func(*digest.Message) error {
+		if len(h.server.mails) == 3 && h.n == 1 { // while the digests are on their way
+			h.post(digest.Item{Project: "apollo", Title: "Fire", Urgent: true})
+			_, err := h.builder.TickAlerts(h.ctx, h.now, h.set)
+			h.must(err)
+		}
+		return nil
+	}
+	h.post(digest.Item{Project: "apollo", Title: "One"})
+	got := h.at("2026-11-23 09:00:00").tick()
+	if len(got) != 21 || !strings.HasPrefix(got[4], "[urgent]") {
+		t.Errorf("%d mails, the fifth is %q", len(got), got[min(4, len(got)-1)])
+	}
+}

@@ -171,23 +171,31 @@ func (b *Builder) fill(ctx context.Context, now time.Time, set *Settings, d *Due
 	return r, err
 }
 
-// renderDigest shows fewer lines until the mail is small enough. A template that fails must not keep news from its
-// reader: what is left then is plain text.
+// renderDigest shows fewer lines a project, and then lines of fewer projects, until the mail is small enough. A template
+// that fails must not keep news from its reader: what is left then is plain text.
 func (b *Builder) renderDigest(v *View, wanted []Item, alerted map[int64]bool, set *Settings) Rendered {
-	for top := max(set.Top, 1); top > 0; top /= 2 {
+	for top, projects := max(set.Top, 1), -1; ; {
 		v.Grouping = Group(wanted, alerted, set.Policy.Title, top)
+		if projects >= 0 {
+			v.Grouping.narrow(projects)
+		}
 		if v.Subject = v.Grouping.Subject(); len(wanted) == 0 {
 			v.Subject = strings.TrimSuffix(v.Missed, ".")
 		}
 		r, err := render(b.Renderer.Digest, v)
-		if err == nil {
+		switch {
+		case err == nil:
 			return r
-		}
-		if !errors.Is(err, ErrTooLarge) {
-			break
+		case !errors.Is(err, ErrTooLarge) || projects == 0:
+			return plain(v, wanted)
+		case top > 1:
+			top /= 2
+		case projects < 0:
+			projects = len(v.Grouping.Sections) / 2
+		default:
+			projects /= 2
 		}
 	}
-	return plain(v, wanted)
 }
 
 // render calls a renderer and makes an error of its panic.

@@ -69,8 +69,14 @@ func Group(items []Item, alerted map[int64]bool, title func(string) string, top 
 	projects := map[string]*group{}
 	counts := map[string]*Section{}
 	var order []*Line
+	seen := map[event]*Line{}
 	for i := range items {
 		it := &items[i]
+		if first := seen[eventOf(it)]; first != nil {
+			first.Numbers = append(first.Numbers, it.Number) // it stands in the ledger and says nothing new
+			g.Items++
+			continue
+		}
 		key := it.Project + "\x00" + it.Thread
 		if it.Thread == "" {
 			key = it.Project + "\x00#" + strconv.FormatInt(it.Number, 10)
@@ -82,6 +88,9 @@ func Group(items []Item, alerted map[int64]bool, title func(string) string, top 
 			order = append(order, l)
 		}
 		l.add(it, alerted[it.Number])
+		if e := eventOf(it); e.id != "" {
+			seen[e] = l
+		}
 		c := counts[it.Project]
 		if c == nil {
 			c = &Section{Project: it.Project, Title: title(it.Project)}
@@ -134,6 +143,28 @@ func Group(items []Item, alerted map[int64]bool, title func(string) string, top 
 	}
 	g.Shown = g.Lines
 	return g
+}
+
+// narrow leaves lines to the n weightiest projects only; of the others there are just the numbers.
+func (g *Grouping) narrow(n int) {
+	for i := n; i < len(g.Sections); i++ {
+		s := &g.Sections[i]
+		g.More += len(s.Lines)
+		g.Lines -= len(s.Lines)
+		g.Shown -= len(s.Lines)
+		s.More, s.Lines = s.More+len(s.Lines), nil
+	}
+}
+
+// event tells what happened by the tool's own id: the same through two hooks of one tool, such as an organization's and a
+// repository's. The words are compared too, so that an id that is less unique than its tool says costs no news.
+type event struct{ project, tool, id, name, title string }
+
+func eventOf(it *Item) event {
+	if it.EventID == "" {
+		return event{}
+	}
+	return event{it.Project, it.Tool, it.EventID, it.Event, it.Title}
 }
 
 func (g *Grouping) capped(lines []Line, top int) ([]Line, int) {

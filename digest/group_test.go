@@ -188,3 +188,34 @@ func TestProjectsWithUntoldUrgentNewsComeFirst(t *testing.T) {
 		}
 	}
 }
+
+func event1(id, source string) func(*Item) {
+	return func(i *Item) { i.EventID, i.Tool, i.Source, i.Event = id, "github", source, "pull_request.opened" }
+}
+
+func TestGroupFoldsOneEventOfTwoHooks(t *testing.T) {
+	items := []Item{
+		item(1, "apollo", "pr/42", "PR #42 opened", event1("e1#0", "org")),
+		item(2, "apollo", "pr/42", "PR #42 opened", event1("e1#0", "repo")),
+		item(3, "apollo", "", "Alone", event1("e2#0", "org"), urgent),
+		item(4, "apollo", "", "Alone", event1("e2#0", "repo"), urgent),
+		item(5, "apollo", "", "Another title", event1("e2#0", "repo")),
+		item(6, "apollo", "", "Same words", event1("", "org")),
+		item(7, "apollo", "", "Same words", event1("", "repo")),
+		item(8, "borealis", "", "Alone", event1("e2#0", "org")),
+	}
+	g := Group(items, map[int64]bool{3: true}, titles, 20)
+	var got []string
+	for _, s := range g.Sections {
+		for _, l := range s.Lines {
+			got = append(got, fmt.Sprint(l.Title, " ", l.Count, " ", l.Numbers, " ", l.Alerted))
+		}
+	}
+	want := "Same words 1 [7] false; Same words 1 [6] false; Another title 1 [5] false; PR #42 opened 1 [1 2] false; Alone 1 [3 4] true; Alone 1 [8] false"
+	if s := strings.Join(got, "; "); s != want || g.Items != 8 {
+		t.Errorf("%d items: %s", g.Items, s)
+	}
+	if g.Sections[0].Items != 5 {
+		t.Errorf("the project has %d updates", g.Sections[0].Items)
+	}
+}

@@ -283,6 +283,16 @@ func TestADigestThatIsTooLargeShowsFewerLines(t *testing.T) {
 	h.want(h.at("2026-11-23 09:00:00").tick(), "Window: 1-30|more=25")
 }
 
+func TestADigestOfTooManyProjectsShowsTheWeightiest(t *testing.T) {
+	h := newHouse(t, anaEntry)
+	for n := range 64 {
+		h.post(digest.Item{Project: fmt.Sprint("p", n), Title: "Backup done"})
+	}
+	h.post(digest.Item{Project: "zeta", Title: "Disk nearly full", Thread: "disk"})
+	h.post(digest.Item{Project: "zeta", Title: "Disk full", Thread: "disk"})
+	h.want(h.at("2026-11-23 09:00:00").tick(), "Window: 1-66|zeta: Disk full|more=57")
+}
+
 func TestLeavingAndComingBack(t *testing.T) {
 	h := newHouse(t, anaEntry)
 	_, err := h.desk.LeaveDigest(h.ctx, 1, true)

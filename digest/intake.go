@@ -14,6 +14,7 @@ type Policy struct {
 	Projects []Project
 	Kinds    map[string]KindPolicy // by kind
 	Sources  map[string]string     // project of a source's items, by the source's name
+	Rules    []Rule                // in order; every item passes through
 
 	titles  map[string]string
 	aliases map[string]string
@@ -70,11 +71,30 @@ const NativeTool = "generic"
 const MailTool = "mail"
 
 // Decide settles an item by the policy: its texts cleaned and bounded, project, kind, urgency, tags and incident step,
-// each with its reason. It is pure.
-func (p *Policy) Decide(it *Item) {
+// each with its reason. It is pure. Rules see an item as it would be without them, and what they change is settled anew.
+func (p *Policy) Decide(it *Item) Verdict {
 	if it.Reasons == nil {
 		it.Reasons = map[string]Reason{}
 	}
+	clean(it)
+	p.decideProject(it)
+	p.decideUrgent(it)
+	v := p.follow(it)
+	if len(v.Matched) > 0 && v.Fault == nil && v.Dropped == "" {
+		clean(it)
+		if it.Project = ProjectKey(it.Project); it.Project == "" {
+			it.Project = Unsorted
+		}
+		if !v.urgency { // a rule's word on this item goes before that on its kind
+			p.decideKind(it)
+		}
+	}
+	it.Step = StepOf(it)
+	return v
+}
+
+// clean brings an item's texts to the form in which they are kept.
+func clean(it *Item) {
 	it.Body = CleanBody(it.Body)
 	if it.Title = OneLine(it.Title, MaxTitle); it.Title == "" {
 		it.Title = titleOf(it)
@@ -91,16 +111,14 @@ func (p *Policy) Decide(it *Item) {
 	if it.Priority != "low" && it.Priority != "high" {
 		it.Priority = ""
 	}
-	p.decideProject(it)
-	p.decideUrgent(it)
-	it.Step = StepOf(it)
 }
 
-// decideProject: a source that was given a project puts everything there, but for a native item that names its own.
+// decideProject: a source that was given a project puts everything there, but for a native item that names its own, and
+// for what comes with a reason already: a `map:`, or the address of a mail.
 func (p *Policy) decideProject(it *Item) {
 	own, given := ProjectKey(it.Project), p.Sources[it.Source]
 	switch {
-	case own != "" && (given == "" || it.Tool == NativeTool):
+	case own != "" && (given == "" || it.Tool == NativeTool || it.Reasons["project"] != ""):
 		it.Project = own
 		if it.Reasons["project"] == "" {
 			it.Reasons["project"] = Reason("named by " + it.Tool)
@@ -125,12 +143,17 @@ func (p *Policy) decideUrgent(it *Item) {
 		it.Urgent = false
 		it.Reasons["urgent"] = "not urgent: marked so by a sender who could not be verified"
 	}
+	if it.Urgent && it.Reasons["urgent"] == "" {
+		it.Reasons["urgent"] = "marked urgent by its sender"
+	}
+	p.decideKind(it)
+}
+
+// decideKind: what the operator said of a kind.
+func (p *Policy) decideKind(it *Item) {
 	if p.Kinds[it.Kind].Urgent && !it.Urgent && !Resolved(it.State) {
 		it.Urgent = true
 		it.Reasons["urgent"] = Reason("every " + it.Kind + " is urgent here")
-	}
-	if it.Urgent && it.Reasons["urgent"] == "" {
-		it.Reasons["urgent"] = "marked urgent by its sender"
 	}
 }
 
@@ -228,8 +251,8 @@ func (in *Intake) decide(d *Delivery) {
 	for i := range d.Items {
 		it := &d.Items[i]
 		it.Source, it.Tool, it.ReceivedAt = d.Receipt.Source, d.Receipt.Tool, d.Receipt.ReceivedAt
-		policy.Decide(it)
 	}
+	policy.settle(d)
 }
 
 // kept is what follows when a delivery is on disk.

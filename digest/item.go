@@ -64,6 +64,10 @@ type Item struct {
 	Due      string   // a day, 2006-01-02, or empty
 	Private  bool     // mails show no title
 
+	// EventID is the tool's own id of what happened, the same through whichever of its hooks it came; empty where the tool
+	// gives none. Items of one project, tool and event are one when a digest groups them.
+	EventID string
+
 	MessageID string // of the mail it was, without <>; empty for what came by other ways
 
 	Authenticated bool // the sender is who they say: a verified signature or secret, or mail that passed trust

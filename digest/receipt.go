@@ -43,6 +43,10 @@ type Delivery struct {
 	Receipt Receipt
 	Items   []Item
 	Mark    *Mark
+
+	// Replay is the ID of a quarantined receipt that was read again; 0 for what comes for the first time. Nothing but State
+	// and Reason of Receipt counts then.
+	Replay int64
 }
 
 // An ItemRef is what a sender is told of an item.

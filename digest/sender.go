@@ -14,6 +14,7 @@ type Sender struct {
 	Store     OutboxStore
 	Transport Transport
 	Lanes     []string
+	Most      int              // messages that one lease takes; 0: eight
 	Timeout   time.Duration    // of one message's exchange
 	Now       func() time.Time // an exchange takes its time, so that one now is not enough
 	Jitter    func() float64   // in [0,1)
@@ -40,6 +41,9 @@ func (s *Sender) Batch(ctx context.Context) (done []Sent, err error) {
 		return nil, nil
 	}
 	limit := batch
+	if s.Most > 0 {
+		limit = min(s.Most, batch)
+	}
 	if s.faults > 0 {
 		limit = 1
 	}

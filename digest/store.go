@@ -18,6 +18,7 @@ type Store interface {
 	EditionStore
 	OutboxStore
 	ArchiveStore
+	SourceStore
 	Close() error
 }
 
@@ -28,6 +29,10 @@ type IntakeStore interface {
 	// one, where that is set), nothing is added but the mark is moved, and the result repeats the first answer with
 	// Duplicate set, and Differs if the sums differ. A delivery with a step waits for no other: the writer takes it first.
 	// A delivery that fails does not fail others that share its commit.
+	//
+	// What is not a duplicate is counted in its SourceHour. A delivery with Replay set adds no receipt and counts nothing:
+	// it gives the receipt of that ID its State, its Reason and these items, if the receipt is still Quarantined; else
+	// ErrConflict, or ErrNotFound if there is none.
 	AddItems(ctx context.Context, d Delivery) (Result, error)
 
 	// AddBatch keeps deliveries of one source in their order, each as AddItems would, all of them or none.
@@ -179,6 +184,23 @@ type ArchiveStore interface {
 type Told struct {
 	Edition Edition
 	Message Message
+}
+
+// SourceStore keeps what is known of sources beside their deliveries.
+type SourceStore interface {
+	// SourceHours are those whose hour begins at since or later, and the newest one of each source with none so new, in order
+	// of source and hour. Of a source, those HoursKept older than its newest may be gone.
+	SourceHours(ctx context.Context, since time.Time) ([]SourceHour, error)
+
+	// AddSourceHours adds to the hours of the same sources and hours; Last is the later one.
+	AddSourceHours(ctx context.Context, hours []SourceHour) error
+
+	// Troubles are those that were begun and not ended, in order of source and what.
+	Troubles(ctx context.Context) ([]Trouble, error)
+
+	// BeginTrouble writes down a trouble, EndTrouble takes it away; neither minds whether it is there already.
+	BeginTrouble(ctx context.Context, t Trouble) error
+	EndTrouble(ctx context.Context, source, what string) error
 }
 
 // An ItemQuery asks for items: those before the number Before (0: from the newest), of a project key (empty: all),

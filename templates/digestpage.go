@@ -43,6 +43,9 @@ func (t *Templates) digestPage(v *digest.View) *page {
 			quiet = append(quiet, projectName(s.Title, s.Project)+" ("+plural(n, "update", "updates")+")")
 		}
 	}
+	if n := len(quiet) - maxQuiet; n > 0 {
+		quiet = append(quiet[:maxQuiet:maxQuiet], plural(n, "more project", "more projects"))
+	}
 	if len(quiet) > 0 {
 		b.groups = append(b.groups, group{Title: "Also in", More: strings.Join(quiet, ", "), URL: b.url})
 	}
@@ -50,6 +53,9 @@ func (t *Templates) digestPage(v *digest.View) *page {
 	p.Preheader = preheader(p)
 	return p
 }
+
+// maxQuiet is how many projects are named of those that only have numbers.
+const maxQuiet = 100
 
 // forName makes "Digest" "Digest for Ana".
 func forName(name string) string {

@@ -329,6 +329,28 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// What the builder turns to when lines of fewer and fewer projects are too many still must fit.
+func TestManyProjectsWithNumbersOnlyFit(t *testing.T) {
+	tm, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := baseView(t)
+	for p := range 20_000 {
+		v.Grouping.Sections = append(v.Grouping.Sections, digest.Section{Project: fmt.Sprintf("p%d", p), Title: strings.Repeat("W", 90), Items: 2, More: 2})
+	}
+	v.Grouping.Items, v.Grouping.More = 40_000, 40_000
+	r, err := tm.Digest(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{r.Text, r.HTML} {
+		if !strings.Contains(strings.Join(strings.Fields(s), " "), "(2 updates), 19900 more projects") {
+			t.Errorf("%d bytes: %s", len(s), s[:min(len(s), 2000)])
+		}
+	}
+}
+
 // An alert must go, however much there is to tell.
 func TestAlertsAlwaysFit(t *testing.T) {
 	tm, err := New()

@@ -31,6 +31,13 @@ func (c *checkCmd) Run(e *env) error {
 		return err
 	}
 	cfg, faults := config.Load(file, e.options())
+	if cfg != nil {
+		shared := cfg.SecretFaults()
+		faults = append(append(faults, cfg.SecretNotes()...), shared...)
+		if len(shared) > 0 {
+			cfg = nil
+		}
+	}
 	for _, f := range faults {
 		fmt.Fprintln(e.stdout, f)
 	}

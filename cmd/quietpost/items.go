@@ -131,8 +131,12 @@ func (*projectsListCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
+		policy, err := policyOf(cfg)
+		if err != nil {
+			return err
+		}
 		values, rows := []projectJSON{}, []string(nil)
-		for _, c := range digest.FoldProjects(policyOf(cfg), counts) {
+		for _, c := range digest.FoldProjects(policy, counts) {
 			v := projectJSON{Project: c.Project, Items: c.Items, Urgent: c.Urgent, Last: rfc3339(c.Last)}
 			for _, pr := range cfg.Projects {
 				if digest.ProjectKey(pr.Name) == c.Project {

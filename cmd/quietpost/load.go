@@ -3,8 +3,11 @@ package main
 import (
 	"fmt"
 
+	"quietpost/collector/tools"
 	"quietpost/collector/webhook"
 	"quietpost/config"
+	"quietpost/digest"
+	"quietpost/digest/rules"
 	"quietpost/digest/schedule"
 )
 
@@ -14,6 +17,7 @@ type loaded struct {
 	dataDir string
 	sources []webhook.Source
 	tokens  [][]byte // of the reading API
+	policy  *digest.Policy
 }
 
 func (e *env) options() config.Options {
@@ -41,13 +45,23 @@ func (e *env) load(file string) (*loaded, error) {
 	if cfg == nil {
 		return nil, faults.Err()
 	}
+	if shared := cfg.SecretFaults(); len(shared) > 0 {
+		return nil, shared.Err()
+	}
 	c := &loaded{Config: cfg}
 	var err error
 	if c.dataDir, err = resolve(cfg.DataDir); err != nil {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
-	for _, s := range cfg.Sources {
-		src := webhook.Source{Name: s.Name, Type: s.Type, Project: s.Project, Open: s.Open, From: s.From}
+	if c.policy, err = policyOf(cfg); err != nil {
+		return nil, err
+	}
+	for i := range cfg.Sources {
+		s := &cfg.Sources[i]
+		src, err := sourceOf(s)
+		if err != nil {
+			return nil, err
+		}
 		if s.SecretFile.Set() {
 			if src.Secrets, err = config.ReadSecrets(s.SecretFile); err != nil {
 				return nil, fmt.Errorf("%s:%d: source %s: %w", file, s.Pos.Line, s.Name, err)
@@ -61,6 +75,41 @@ func (e *env) load(file string) (*loaded, error) {
 		}
 	}
 	return c, nil
+}
+
+// sourceOf is a source as the door takes it, without its secrets.
+func sourceOf(s *config.Source) (webhook.Source, error) {
+	src := webhook.Source{Name: s.Name, Type: s.Type, Project: s.Project, Open: s.Open, From: s.From, Rate: s.Rate}
+	if m := s.MapSources(); m != nil {
+		compiled, part, err := rules.NewMap(m)
+		if err != nil {
+			return src, fmt.Errorf("source %s: map.%s: %w", s.Name, part, err) // the file was found good: a fault in the program
+		}
+		src.Adapter = tools.Mapped(compiled, s.Type)
+	}
+	return src, nil
+}
+
+// policyOf is what the file says of items.
+func policyOf(cfg *config.Config) (*digest.Policy, error) {
+	p := digest.Policy{Kinds: map[string]digest.KindPolicy{}, Sources: map[string]string{}}
+	for _, pr := range cfg.Projects {
+		p.Projects = append(p.Projects, digest.Project{Key: pr.Name, Title: pr.Title, Aliases: pr.Aliases, Owners: pr.Owners})
+	}
+	for k, v := range cfg.Kinds {
+		p.Kinds[k] = digest.KindPolicy{Urgent: v.Urgent}
+	}
+	for _, s := range cfg.Sources {
+		p.Sources[s.Name] = s.Project
+	}
+	for i := range cfg.Rules {
+		r, part, err := rules.NewRule(cfg.Rules[i].Source(i))
+		if err != nil {
+			return nil, fmt.Errorf("rule %d: %s: %w", i+1, part, err) // as above
+		}
+		p.Rules = append(p.Rules, r)
+	}
+	return digest.NewPolicy(p), nil
 }
 
 // resolve gives a path with its variables expanded; "" for one that is not set.

@@ -58,7 +58,7 @@ const sendTimeout = 2 * time.Minute
 
 // build makes a generation; it is where all of a configuration's faults come to light, before anything starts.
 func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
-	g := &generation{cfg: cfg, set: settings(cfg.Config, h.instance), sources: cfg.sources, beats: map[string]time.Time{}, faults: map[string]error{}}
+	g := &generation{cfg: cfg, set: settings(cfg.Config, cfg.policy, h.instance), sources: cfg.sources, beats: map[string]time.Time{}, faults: map[string]error{}}
 	var err error
 	if g.builder, err = builder(h.store, cfg.Config); err != nil {
 		return nil, err
@@ -72,17 +72,21 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 		return nil, fmt.Errorf("mail.smtp: %w", err)
 	}
 	all := []string{digest.LaneAlert, digest.LaneLetter, digest.LaneDigest}
-	for i := range cfg.Mail.SMTP.Connections + 1 {
-		lanes := all
-		if i == 0 {
+	n := cfg.Mail.SMTP.Connections
+	for i := range n {
+		lanes, most := all, 0
+		switch {
+		case n == 1:
+			most = 1 // what is urgent waits for one mail at most
+		case i == 0:
 			lanes = all[:2] // one connection is never busy with a digest
 		}
 		t, err := mailer.NewTransport(smtp)
 		if err != nil {
 			return nil, fmt.Errorf("mail.smtp: %w", err)
 		}
-		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Lanes: lanes, Timeout: sendTimeout, Now: h.e.now, Jitter: jitter,
-			Bounced: h.bounced})
+		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Lanes: lanes, Most: most, Timeout: sendTimeout, Now: h.e.now,
+			Jitter: jitter, Bounced: h.bounced})
 	}
 	for i := range cfg.Inboxes {
 		b, err := h.mailbox(cfg, &cfg.Inboxes[i])
@@ -181,6 +185,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 	run(func() { h.every(ctx, g, "alerts", h.alerts, h.tickAlerts) })
 	run(func() { h.every(ctx, g, "digests", nil, h.tickDigests) })
 	run(func() { h.every(ctx, g, "retention", nil, h.sweep) })
+	run(func() { h.every(ctx, g, "watch", h.watch.kick, h.tickWatch) })
 	for i, s := range g.senders {
 		name := fmt.Sprintf("sender %d", i)
 		run(func() {

@@ -52,7 +52,11 @@ type cli struct {
 	Items       itemsCmd       `cmd:"" help:"What was collected."`
 	Projects    projectsCmd    `cmd:"" help:"The projects that items belong to."`
 	Trace       traceCmd       `cmd:"" help:"The way of one item: received, grouped, held, queued, accepted, per person."`
+	Audit       auditCmd       `cmd:"" help:"Prove from a reader's own mails that nothing is missing and nothing came twice."`
 	Outbox      outboxCmd      `cmd:"" help:"Mail on its way."`
+	Sources     sourcesCmd     `cmd:"" help:"Where updates come from, and how that goes."`
+	Quarantine  quarantineCmd  `cmd:"" help:"Input that was not understood, to be read again after a fix."`
+	Explain     explainCmd     `cmd:"" help:"What a webhook or mail would become, and who would get it; nothing is kept."`
 	Subscribers subscribersCmd `cmd:"" help:"Who gets mail."`
 	Backup      backupCmd      `cmd:"" help:"Write a consistent copy of the database while the daemon runs."`
 	Restore     restoreCmd     `cmd:"" help:"Put a copy in the place of the database; the daemon must be stopped."`
@@ -61,7 +65,7 @@ type cli struct {
 }
 
 // later are commands of the plan that this version does not have.
-var later = map[string]bool{"audit": true, "explain": true, "sources": true, "quarantine": true}
+var later = map[string]bool{}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)

@@ -57,7 +57,7 @@ func BenchmarkUrgentOvertakes(b *testing.B) {
 		s := newSlowService(b, sink, alerts)
 		s.fill(waiting)
 		s.start()
-		stop := s.run()
+		stop := s.runClock()
 		posted := map[string]time.Time{}
 		for i := range alerts {
 			project := fmt.Sprintf("p%03d", i)
@@ -137,8 +137,8 @@ func (s *service) fill(n int) {
 	wg.Wait()
 }
 
-// run lets the clock run, and gives what ends clock and daemon.
-func (s *service) run() (stop func()) {
+// runClock lets the clock run, and gives what ends clock and daemon.
+func (s *service) runClock() (stop func()) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {

@@ -87,7 +87,11 @@ func (e *env) cutting(address string, fn func(context.Context, *digest.Builder, 
 		if err != nil {
 			return err
 		}
-		err = fn(ctx, b, settings(cfg, instance), address)
+		policy, err := policyOf(cfg)
+		if err != nil {
+			return err
+		}
+		err = fn(ctx, b, settings(cfg, policy, instance), address)
 		if errors.Is(err, digest.ErrNotFound) {
 			err = fmt.Errorf("%s is not a subscriber; `quietpost subscribers list` shows them", address)
 		}

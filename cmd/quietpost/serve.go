@@ -68,6 +68,7 @@ type house struct {
 
 	alerts chan struct{} // kicks: they only save waiting
 	outbox chan struct{}
+	watch  watch
 }
 
 // serve wires the daemon in one straight line, runs it until e.ctx ends, and takes it down in the opposite order. ready,
@@ -95,7 +96,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err
 
 	h := &house{e: e, log: log, file: file, store: store, desk: &digest.Desk{Store: store}, registry: prometheus.NewRegistry(),
 		troubles: map[string]trouble{},
-		alerts:   make(chan struct{}, 1), outbox: make(chan struct{}, 1)}
+		alerts:   make(chan struct{}, 1), outbox: make(chan struct{}, 1), watch: watch{kick: make(chan struct{}, 1)}}
 	h.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	h.metrics = newMetrics(h.registry, store)
 	if h.instance, err = store.InstanceKey(e.ctx); err != nil {
@@ -104,7 +105,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err
 	h.intake = &digest.Intake{Store: store, Kick: h.kicked, Quarantined: h.quarantined}
 	h.bounces = &digest.Bounces{Store: store, Instance: h.instance, Policy: digest.DefaultBouncePolicy(), Now: e.now, Recorded: h.recorded}
 	h.hooks = webhook.New(webhook.Options{Intake: h.intake, Now: e.now, Log: log, Registry: h.registry,
-		TrustedProxies: cfg.HTTP.TrustedProxies, BaseURL: cfg.BaseURL})
+		Refused: h.watch.refuse, TrustedProxies: cfg.HTTP.TrustedProxies, BaseURL: cfg.BaseURL})
 	h.web = web.New(web.Options{Archive: store, Desk: h.desk, Confirm: confirmer{h}, Instance: h.instance, Registry: h.registry, Ready: h.ready,
 		APIToken: func() [][]byte { return h.gen.Load().cfg.tokens },
 		Project:  func(key string) string { return h.gen.Load().set.Policy.Project(key) },
@@ -253,12 +254,10 @@ func (h *house) kicked(urgent bool) {
 	}
 }
 
-// quarantined tells the operators of a delivery that was not understood.
-func (h *house) quarantined(ctx context.Context, r *digest.Receipt) {
+// quarantined is called after every delivery that was kept and not understood: the watch tells the operators.
+func (h *house) quarantined(_ context.Context, r *digest.Receipt) {
 	h.log.Warn("quarantined", "source", r.Source, "receipt", r.ID, "reason", string(r.Reason))
-	h.tell(ctx, "quarantine/"+r.Source, "input of "+r.Source+" was not understood", fmt.Sprintf(
-		"Source %s brought something that could not be read as an update:\n\n  %s\n\nNothing is lost: it is kept as receipt %d with its raw bytes.",
-		r.Source, r.Reason, r.ID))
+	h.watch.now()
 }
 
 // tell writes to the operators; what fails there is only logged.
@@ -308,29 +307,14 @@ func notify(log *slog.Logger, state string) {
 func closing(err *error, fn func() error) { *err = errors.Join(*err, fn()) }
 
 // settings are what editions are cut by under a configuration.
-func settings(cfg *config.Config, instance []byte) *digest.Settings {
+func settings(cfg *config.Config, policy *digest.Policy, instance []byte) *digest.Settings {
 	return &digest.Settings{
-		Policy:   policyOf(cfg),
+		Policy:   policy,
 		Calendar: digest.Calendar{Named: cfg.Schedules, Zone: cfg.TimeZone},
 		Alerts: digest.AlertPolicy{Gather: cfg.Alerts.Gather.Std(), FollowUpEvery: cfg.Alerts.FollowUpEvery.Std(),
 			MaxPerHour: cfg.Alerts.MaxPerHour},
 		Top: cfg.Digests.Top, BaseURL: cfg.BaseURL, Inbox: cfg.Mail.ReplyTo, Instance: instance, Operators: cfg.Operators,
 	}
-}
-
-// policyOf is what a configuration says of projects, kinds and sources.
-func policyOf(cfg *config.Config) *digest.Policy {
-	p := digest.Policy{Kinds: map[string]digest.KindPolicy{}, Sources: map[string]string{}}
-	for _, pr := range cfg.Projects {
-		p.Projects = append(p.Projects, digest.Project{Key: pr.Name, Title: pr.Title, Aliases: pr.Aliases, Owners: pr.Owners})
-	}
-	for k, v := range cfg.Kinds {
-		p.Kinds[k] = digest.KindPolicy{Urgent: v.Urgent}
-	}
-	for _, s := range cfg.Sources {
-		p.Sources[s.Name] = s.Project
-	}
-	return digest.NewPolicy(p)
 }
 
 // entry is a subscriber as the desk takes them.

@@ -111,7 +111,11 @@ func (e *env) person(address string, fn func(context.Context, *digest.Desk, stri
 		return usage{err}
 	}
 	return e.with(func(ctx context.Context, db *sqlite.DB, cfg *config.Config) error {
-		text, err := fn(ctx, &digest.Desk{Store: db}, address, settings(cfg, nil))
+		policy, err := policyOf(cfg)
+		if err != nil {
+			return err
+		}
+		text, err := fn(ctx, &digest.Desk{Store: db}, address, settings(cfg, policy, nil))
 		if errors.Is(err, digest.ErrNotFound) {
 			return fmt.Errorf("%s gets no mail from here; `quietpost subscribers list` shows who does", address)
 		}

@@ -79,7 +79,10 @@ func trace(ctx context.Context, db *sqlite.DB, cfg *config.Config, it *digest.It
 	} else if !errors.Is(err, digest.ErrNotFound) {
 		return nil, err
 	}
-	policy := policyOf(cfg)
+	policy, err := policyOf(cfg)
+	if err != nil {
+		return nil, err
+	}
 	var grouped []string
 	for _, f := range [][2]string{{"project", it.Project}, {"kind", it.Kind}, {"urgent", fmt.Sprint(it.Urgent)}} {
 		grouped = append(grouped, f[0]+" "+f[1]+reason(it, f[0]))

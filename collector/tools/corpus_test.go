@@ -76,7 +76,11 @@ func checkItem(t *testing.T, it digest.Item) {
 }
 
 func TestCorpus(t *testing.T) {
-	adapters := map[string]Adapter{"github": GitHub, "github-enterprise": GitHub, "slack-incoming": Slack, "mattermost-incoming": Slack}
+	adapters := map[string]Adapter{"bitbucket-services-legacy": Bitbucket, "github-enterprise": GitHub, "gogs": Gitea,
+		"grafana-oncall-formatted": Grafana, "mattermost-incoming": Slack, "slack-incoming": Slack, "slack-outgoing": Slack}
+	for name, tool := range Types() {
+		adapters[name] = tool.Read
+	}
 	for _, own := range []bool{true, false} {
 		items, deliveries, ignored, unread, projects, named := 0, 0, 0, 0, 0, 0
 		for _, s := range corpus(t, func(tool string) bool { _, ok := adapters[tool]; return ok == own }) {
@@ -107,8 +111,10 @@ func TestCorpus(t *testing.T) {
 				checkItem(t, it)
 				if s.project != "" {
 					named++
-					if strings.EqualFold(it.Project, s.project) {
+					if digest.ProjectKey(it.Project) == digest.ProjectKey(s.project) {
 						projects++
+					} else {
+						t.Logf("%-60s the project is %q, the index names %q", s.file, it.Project, s.project)
 					}
 				}
 				t.Logf("%-60s [%s] %s | %s | %s%s %s %s %s| %s", s.file, it.Project, it.Title, it.Author, it.Event, mark("=", it.State), mark("!", it.Level), it.Priority, it.Thread, it.URL)

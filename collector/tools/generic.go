@@ -112,6 +112,9 @@ func plain(body []byte) (text string, ok bool) {
 func plainText(s string) digest.Item {
 	head := firstLine(strings.ToValidUTF8(s, "\uFFFD"))
 	it := digest.Item{Title: title(strings.TrimLeft(head, "# ")), Kind: digest.KindStatus}
+	for _, line := range []string{wordLine(s), head, "A text without words"} { // the first line may be mere signs
+		it.Title = orElse(it.Title, title(line))
+	}
 	if rest := strings.TrimSpace(strings.TrimSpace(s)[len(firstLine(s)):]); rest != "" || it.Title != head {
 		it.Body = excerpt(s)
 	}
@@ -185,6 +188,16 @@ func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
 		it.Kind = digest.KindStatus
 	}
 	return it, sure
+}
+
+// guessed is the item of a delivery that its tool's adapter does not know: as the generic reader sees it, under the
+// tool's own words for what happened.
+func guessed(h http.Header, n node, event ...string) digest.Item {
+	it, _ := genericItem(h, n)
+	if e := strings.Trim(strings.Join(event, "."), "."); e != "" {
+		it.Event = e
+	}
+	return it
 }
 
 func affirmed(s string) bool {

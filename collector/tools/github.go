@@ -3,6 +3,7 @@ package tools
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"quietpost/digest"
@@ -29,8 +30,10 @@ func GitHub(h http.Header, body []byte) (Reading, error) {
 		return r, fmt.Errorf("%w: GitHub posts a JSON object", ErrUnreadable)
 	}
 	g := &githubEvent{node: n, event: h.Get("X-GitHub-Event"), action: n.str("action"), item: &digest.Item{}}
-	if g.event == "" {
-		g.event = g.infer()
+	if githubReader(g.event) == nil {
+		if e := g.infer(); g.event == "" || githubReader(e) != nil {
+			g.event = e
+		}
 	}
 	if reason := g.read(); reason != "" {
 		r.Ignored = reason
@@ -52,7 +55,7 @@ func (g *githubEvent) infer() string {
 		{"deployment", "deployment"}, {"comment", "commit_comment"}, {"forkee", "fork"},
 		{"hook zen", "ping"}, {"hook hook_id", "ping"}, {"starred_at", "star"},
 		{"ref before after", "push"}, {"ref ref_type master_branch", "create"}, {"ref ref_type", "delete"},
-		{"context state sha", "status"}, {"label", "label"}, {"milestone", "milestone"},
+		{"context state sha", "status"}, {"installation repositories_added", "installation_repositories"}, {"label", "label"}, {"milestone", "milestone"},
 	} {
 		all := true
 		for _, k := range strings.Fields(c.keys) {
@@ -72,8 +75,11 @@ func (g *githubEvent) infer() string {
 			}
 		}
 	}
-	if g.has("repository") {
+	switch {
+	case g.has("repository"):
 		return "repository"
+	case g.has("installation.account"):
+		return "installation"
 	}
 	return ""
 }
@@ -112,7 +118,7 @@ func githubReader(event string) func(*githubEvent) digest.Reason {
 	case "ping":
 		return func(*githubEvent) digest.Reason { return "ping: GitHub tried whether the hook works" }
 	case "push":
-		return told((*githubEvent).push)
+		return (*githubEvent).push
 	case "pull_request", "pull_request_target":
 		return told((*githubEvent).pullRequest)
 	case "pull_request_review":
@@ -163,10 +169,8 @@ func githubReader(event string) func(*githubEvent) digest.Reason {
 		return told((*githubEvent).pageBuild)
 	case "gollum":
 		return told((*githubEvent).wiki)
-	case "label", "project_card", "project_column", "projects_v2_item", "merge_group", "meta":
-		return told((*githubEvent).bookkeeping)
 	}
-	return nil
+	return githubHouse(event)
 }
 
 // told is for events that always give an item.
@@ -175,7 +179,42 @@ func told(fill func(*githubEvent)) func(*githubEvent) digest.Reason {
 }
 
 // low marks the item as bookkeeping.
-func (g *githubEvent) low() { g.item.Priority = "low" }
+func (g *githubEvent) low() { low(g.item) }
+
+// low gives an item low priority: it comes last in its project and never alone in a subject.
+func low(it *digest.Item) {
+	it.Priority = "low"
+	if it.Reasons == nil {
+		it.Reasons = map[string]digest.Reason{}
+	}
+	it.Reasons["priority"] = "bookkeeping, or what went as it should"
+}
+
+// notLow takes low back.
+func notLow(it *digest.Item) {
+	it.Priority = ""
+	delete(it.Reasons, "priority")
+}
+
+// botComment gives a comment that a bot wrote low priority; what bots do otherwise counts as anybody's.
+func botComment(it *digest.Item, login string) {
+	if strings.HasSuffix(login, "[bot]") || tokenBot.MatchString(login) {
+		low(it)
+		it.Reasons["priority"] = "a bot wrote it"
+	}
+}
+
+// tokenBot are the users that GitLab makes for the access tokens of projects and groups.
+var tokenBot = regexp.MustCompile(`^(?:project|group)_\d+_bot`)
+
+// urgent marks an item, with the reason that mails and explain will show.
+func urgent(it *digest.Item, why digest.Reason) {
+	it.Urgent = true
+	if it.Reasons == nil {
+		it.Reasons = map[string]digest.Reason{}
+	}
+	it.Reasons["urgent"] = why
+}
 
 // lowIf marks it if the action is one of these words.
 func (g *githubEvent) lowIf(actions string) {
@@ -186,25 +225,14 @@ func (g *githubEvent) lowIf(actions string) {
 	}
 }
 
-func (g *githubEvent) bookkeeping() { g.low() }
-
 // plain makes a line of an event without words of its own: "Milestone closed: v1.2".
 func (g *githubEvent) plain() {
 	it := g.item
 	subject := g.at(g.event)
 	name := subject.str("title", "name", "login", "key", "full_name", "tag_name", "description", "app_slug", "account.login",
 		"sponsor.login", "path")
-	switch g.event {
-	case "organization", "membership", "member":
-		if who := g.str("membership.user.login", "member.login", "invitation.login"); who != "" {
-			name = who
-		}
-	case "repository", "public":
-		name = ""
-	}
 	if name == "" {
-		name = g.str("member.login", "membership.user.login", "invitation.login", "team.name", "blocked_user.login",
-			"rule.name", "hook.name", "marketplace_purchase.account.login", "key.title", "changes.title.from")
+		name = g.str("member.login", "team.name", "rule.name", "hook.name", "key.title", "changes.title.from")
 	}
 	what := "Update"
 	if g.event != "" {

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,63 +19,57 @@ func ref(full string) (what, name string) {
 	return "branch", strings.TrimPrefix(full, "refs/heads/")
 }
 
-func (g *githubEvent) push() {
+func (g *githubEvent) push() digest.Reason {
 	it := g.item
-	what, name := ref(g.str("ref"))
-	if name == "" {
-		name = "an unnamed branch"
-	}
 	it.Author = g.str("pusher.name", "sender.login", "pusher.login")
-	it.Thread = thread(what, name)
+	if it.Author == "none" { // GitHub's word for a push of its own
+		it.Author = g.str("sender.login")
+	}
 	if u := g.link("compare", "compare_url"); u != "" {
 		it.URL = u
 	}
 	it.OccurredAt = g.when("repository.pushed_at", "head_commit.timestamp")
-	commits := g.list("commits")
-	newest := firstLine(g.str("head_commit.message"))
-	if newest == "" && len(commits) > 0 {
-		newest = firstLine(commits[len(commits)-1].str("message"))
+	p := pushed{before: g.str("before"), after: g.str("after"), commits: g.list("commits"), forced: g.truth("forced"),
+		newest: firstLine(g.str("head_commit.message"))}
+	p.what, p.name = ref(g.str("ref"))
+	p.total = max(len(p.commits), atoi(g.str("total_commits")))
+	if n := len(p.commits); n > 1 && p.commits[0].str("id") == p.after { // Gitea and Gogs list the newest first
+		slices.Reverse(p.commits)
 	}
-	usual := g.str("repository.default_branch", "repository.master_branch")
-	if what == "branch" && usual != "" && name != usual {
-		g.low() // its pull request tells of it
+	if n := len(p.commits); p.newest == "" && n > 0 {
+		p.newest = firstLine(p.commits[n-1].str("message"))
 	}
-	it.Body = commitList(commits)
-	n := count(len(commits), "commit")
-	switch {
-	case g.truth("deleted") || g.str("after") != "" && strings.Trim(g.str("after"), "0") == "":
-		it.State, it.Title = "deleted", title(words(what)+" "+name+" deleted")
+	if g.truth("deleted") {
+		p.after = "0"
+	}
+	if g.truth("created") {
+		p.before = "0"
+	}
+	p.fill(it, g.str("repository.default_branch", "repository.master_branch"))
+	if it.State == "deleted" {
 		it.URL = g.link("repository.html_url")
-	case what == "tag":
-		it.Title = title("Tag "+name+" set", newest)
-	case g.truth("forced"):
-		it.Title = title(name+" was force-pushed", newest)
-	case g.truth("created") && len(commits) == 0:
-		it.Title = title("New branch "+name, newest)
-	case g.truth("created"):
-		it.Title = title("New branch "+name+" with "+n, newest)
-	case len(commits) == 0:
-		it.Title = title(name+" moved", newest)
-	default:
-		it.Title = title(n+" to "+name, newest)
 	}
+	if strings.HasPrefix(p.name, "gh-readonly-queue/") {
+		return "a branch of the merge queue; the merge will be told"
+	}
+	return ""
 }
 
-// commitList lists the newest commits as Markdown, newest last as git push tells them.
-func commitList(commits []node) string {
+// commitList lists the newest of total commits as Markdown, newest last as git push tells them.
+func commitList(commits []node, total int) string {
 	const most = 10
 	var b strings.Builder
-	if more := len(commits) - most; more > 0 {
+	commits = commits[max(0, len(commits)-most):]
+	if more := total - len(commits); more > 0 && len(commits) > 0 {
 		fmt.Fprintf(&b, "- … and %s before\n", count(more, "commit"))
-		commits = commits[more:]
 	}
 	for _, c := range commits {
-		sha := code(short(c.str("id", "sha")))
-		if u := c.link("url"); u != "" && sha != "" {
+		sha := code(short(c.str("id", "sha", "hash")))
+		if u := c.link("url", "links.html.href"); u != "" && sha != "" {
 			sha = "[" + sha + "](" + mdLink(u) + ")"
 		}
 		fmt.Fprintf(&b, "- %s %s", sha, escape(digest.OneLine(firstLine(c.str("message")), 120)))
-		if who := c.str("author.name", "author.username"); who != "" {
+		if who := c.str("author.name", "author.username", "author.user.display_name", "author.displayName"); who != "" {
 			fmt.Fprintf(&b, " (%s)", escape(digest.OneLine(who, 60)))
 		}
 		b.WriteByte('\n')

@@ -30,6 +30,17 @@ func (g *githubEvent) pullRequest() {
 		it.State, what = "draft", no+" is a draft again"
 	case "synchronize", "synchronized":
 		what = "New commits on " + no
+	case "enqueued":
+		what = no + " put on the merge queue"
+	case "dequeued":
+		what = no + " taken off the merge queue"
+		if why := strings.ToLower(words(g.str("reason"))); why != "" && why != "merge" {
+			what += " (" + strings.Replace(why, "ci ", "CI ", 1) + ")"
+		}
+	case "auto_merge_enabled":
+		what = no + " will merge when it may"
+	case "auto_merge_disabled":
+		what = no + " will no longer merge by itself"
 	case "review_requested":
 		it.State, what = "open", "Review of "+no+" asked of "+orSomebody(g.str("requested_reviewer.login", "requested_team.name"))
 	default:
@@ -37,7 +48,10 @@ func (g *githubEvent) pullRequest() {
 	}
 	it.Title = title(what, pr.str("title"))
 	it.OccurredAt = pr.when(map[string]string{"opened": "created_at", "closed": "closed_at"}[g.action], "updated_at", "created_at")
-	g.lowIf("synchronize synchronized converted_to_draft review_request_removed auto_merge_enabled auto_merge_disabled enqueued dequeued")
+	g.lowIf("synchronize synchronized converted_to_draft review_request_removed auto_merge_enabled auto_merge_disabled enqueued")
+	if g.action == "dequeued" && (g.str("reason") == "MERGE" || g.str("reason") == "merge") {
+		g.low()
+	}
 	if g.action == "" {
 		it.Title = title(no, pr.str("title"))
 	}
@@ -106,10 +120,26 @@ func (g *githubEvent) marked(no, what string) string {
 		return with("taken off milestone", g.str("milestone.title"))
 	case "review_request_removed":
 		return with("no longer needs the review of", g.str("requested_reviewer.login", "requested_team.name"))
+	case "label_updated", "label_cleared": // Gitea's: it gives the labels there are now
+		if names := g.labelNames(); len(names) > 0 {
+			return with("now labelled", list(names))
+		}
+		return no + " has no labels now"
 	case "transferred":
 		return with("moved to", g.str("changes.new_repository.full_name"))
 	}
 	return what
+}
+
+func (g *githubEvent) labelNames() (names []string) {
+	for _, thing := range []string{"pull_request", "issue"} {
+		for _, l := range g.at(thing).list("labels") {
+			if name := digest.OneLine(l.str("name"), 60); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 func orSomebody(name string) string {
@@ -181,6 +211,7 @@ func (g *githubEvent) comment(what, on, of string) {
 		it.Body = ""
 		g.low()
 	}
+	botComment(it, g.str("comment.user.login"))
 	it.Title = title(what+" on "+on, of)
 	g.about(g.at("comment"))
 }

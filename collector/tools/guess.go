@@ -106,9 +106,9 @@ func searchIn(top node) *search {
 }
 
 // foldKey compares keys as tools write them: html_url, htmlUrl, HTML-URL.
-func foldKey(k string) string {
-	return strings.NewReplacer("_", "", "-", "", " ", "", ".", "").Replace(strings.ToLower(k))
-}
+func foldKey(k string) string { return folder.Replace(strings.ToLower(k)) }
+
+var folder = strings.NewReplacer("_", "", "-", "", " ", "", ".", "")
 
 // best is the place with one of names that take accepts, by rank of the name and distance from the top.
 func (s *search) best(names map[string]int, take func(place) string) string {

@@ -27,10 +27,38 @@ func parse(body []byte) (node, error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	var v any
-	if err := dec.Decode(&v); err != nil {
+	err := dec.Decode(&v)
+	if err != nil {
+		if tidy := withoutTrailingCommas(body); len(tidy) < len(body) {
+			dec = json.NewDecoder(bytes.NewReader(tidy))
+			dec.UseNumber()
+			if dec.Decode(&v) == nil {
+				return node{v}, nil
+			}
+		}
 		return node{}, fmt.Errorf("%w: not JSON: %v", ErrUnreadable, err)
 	}
 	return node{v}, nil
+}
+
+// withoutTrailingCommas drops the commas before a closing bracket, which templates that people write by hand leave.
+func withoutTrailingCommas(body []byte) []byte {
+	out := make([]byte, 0, len(body))
+	for i := 0; i < len(body); i++ {
+		switch body[i] {
+		case '"':
+			end := stringEnd(body, i)
+			out = append(out, body[i:end]...)
+			i = end - 1
+			continue
+		case ',':
+			if next := skipSpace(body, i+1); next < len(body) && (body[next] == '}' || body[next] == ']') {
+				continue
+			}
+		}
+		out = append(out, body[i])
+	}
+	return out
 }
 
 // depth is how deep the brackets outside of strings nest.

@@ -121,3 +121,14 @@ func TestExcerpt(t *testing.T) {
 		t.Errorf("comments stay: %q", got)
 	}
 }
+
+func TestTrailingCommas(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"a":"x, }","b":[1,2, ],}`: "x, }", `{"a":"\",}",}`: `",}`, `[{"a":"1",},]`: "", `{"a":,}`: "unreadable", `{,}`: "",
+	} {
+		n, err := parse([]byte(in))
+		if got := n.str("a"); (err != nil) != (want == "unreadable") || err == nil && got != want {
+			t.Errorf("parse(%s) gives %q, %v, want %q", in, got, err, want)
+		}
+	}
+}

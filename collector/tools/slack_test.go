@@ -99,7 +99,7 @@ func FuzzGeneric(f *testing.F) {
 func TestDetect(t *testing.T) {
 	types := Types()
 	for dir, want := range map[string]string{"slack/text.json": "slack", "slack/attachment.json": "slack", "slack/form.txt": "slack",
-		"generic/native.json": "generic", "generic/text.txt": "generic", "generic/alert.json": "generic", "generic/html.json": "generic"} {
+		"generic/native.json": "generic", "generic/text.txt": "generic", "generic/alert.json": "alertmanager", "generic/html.json": "generic"} {
 		d, name, _ := strings.Cut(dir, "/")
 		names, bodies := samples(t, d)
 		for i := range names {

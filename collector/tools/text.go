@@ -128,11 +128,7 @@ func words(s string) string {
 			out[i] = strings.ToLower(f)
 		}
 	}
-	w = strings.Join(out, " ")
-	if r, n := utf8.DecodeRuneInString(w); n > 0 {
-		w = string(unicode.ToUpper(r)) + w[n:]
-	}
-	return w
+	return capital(strings.Join(out, " "))
 }
 
 // lowerTags are names as tags: lower-case, unlike ones, at most digest.MaxTags.

@@ -11,8 +11,11 @@ import (
 // tokenHeaders are where tools put a secret in clear.
 var tokenHeaders = []string{"X-Gitlab-Token", "X-Webhook-Token", "X-Buildkite-Token", "X-Auth-Token", "X-Api-Key"}
 
+// accessToken is the query's field for a token: RFC 6750, section 2.3, which CloudEvents' rules for webhooks allow.
+const accessToken = "access_token"
+
 // tokens are the secrets in clear that a request brings: Authorization as Bearer, as Basic's password or as it stands
-// (Harbor), the token headers, and the last part of the path.
+// (Harbor), the token headers, the last part of the path, and the field that CloudEvents' senders may put it in.
 func tokens(r *http.Request) []string {
 	var out []string
 	if _, password, ok := r.BasicAuth(); ok {
@@ -31,18 +34,22 @@ func tokens(r *http.Request) []string {
 	if v := r.PathValue("token"); v != "" {
 		out = append(out, v)
 	}
+	if v := r.URL.Query().Get(accessToken); v != "" {
+		out = append(out, v)
+	}
 	return out
 }
 
 // matches tells whether one of tokens is one of secrets. All are compared, each in constant time and by their hashes,
-// so that not even their length shows. An empty secret never matches.
+// so that not even their length shows. An empty secret never matches, nor does a
+// public key.
 func matches(tokens []string, secrets [][]byte) bool {
 	found := 0
 	for _, s := range secrets {
 		want := sha256.Sum256(s)
 		for _, t := range tokens {
 			got := sha256.Sum256([]byte(t))
-			if len(s) > 0 && t != "" {
+			if _, public := publicKey(s); len(s) > 0 && t != "" && !public {
 				found |= subtle.ConstantTimeCompare(got[:], want[:])
 			}
 		}

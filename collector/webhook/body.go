@@ -130,12 +130,11 @@ func scrub(body []byte, secrets [][]byte) []byte {
 	return body
 }
 
-// hidden tells the headers that hold secrets or signatures, by name or by what names of their kind hold.
+// hidden tells the headers that hold secrets or signatures, by name (in its canonical form) or by what names of their kind
+// hold.
 func hidden(name string) bool {
-	for i := range schemes {
-		if textproto.CanonicalMIMEHeaderKey(schemes[i].header) == name {
-			return true
-		}
+	if signing[name] {
+		return true
 	}
 	low := strings.ToLower(name)
 	for _, part := range []string{"authorization", "cookie", "token", "secret", "signature", "password", "api-key", "apikey", "credential", "hmac"} {
@@ -145,6 +144,15 @@ func hidden(name string) bool {
 	}
 	return false
 }
+
+// signing are the headers of all schemes, made canonical once: each delivery asks for each of its headers.
+var signing = func() map[string]bool {
+	m := map[string]bool{}
+	for i := range schemes {
+		m[textproto.CanonicalMIMEHeaderKey(schemes[i].header)] = true
+	}
+	return m
+}()
 
 // keptHeader is the header as a receipt keeps it: "Name: value" a line, in order of name, without secrets.
 func keptHeader(h http.Header) []byte {

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"quietpost/collector/tools"
 	"quietpost/digest"
@@ -32,8 +34,14 @@ func (h *Handler) hook(w http.ResponseWriter, r *http.Request) {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	case http.MethodGet, http.MethodHead:
-		if r.URL.RawQuery == "" {
+		switch {
+		case r.URL.RawQuery == "" || r.Method == http.MethodHead:
 			sendText(w, http.StatusOK, "text/plain; charset=utf-8", "This is a door for deliveries: use POST.\n")
+			return
+		case h.firstContact(w, r, src):
+			return
+		case src.Type == "auto" || h.types[src.Type].Query:
+			h.receive(w, asForm(r), src)
 			return
 		}
 		fallthrough // what a query says would be lost: better refused
@@ -42,8 +50,37 @@ func (h *Handler) hook(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// asForm makes of a GET with a query the form that a POST of the same would bring.
+func asForm(r *http.Request) *http.Request {
+	q := r.URL.Query()
+	q.Del(accessToken)
+	r = r.Clone(r.Context())
+	text := q.Encode()
+	r.Header.Del("Content-Encoding")
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+	return r
+}
+
+// tool is what a source's deliveries are read by; of type auto what this one tells, or its header where body is nil.
+func (h *Handler) tool(src *source, header http.Header, body []byte) tools.Tool {
+	if src.Type == "auto" {
+		return h.types[tools.Detect(header, body)]
+	}
+	return h.types[src.Type]
+}
+
+// patient makes a fault that may pass (408, 429) one after which a sender that gives up on a 4xx tries again.
+func (h *Handler) patient(p problem, src *source, header http.Header, body []byte) problem {
+	if (p.Status == http.StatusRequestTimeout || p.Status == http.StatusTooManyRequests) && h.tool(src, header, body).GivesUp {
+		p.Status, p.retry = http.StatusServiceUnavailable, 1
+	}
+	return p
+}
+
 // receive takes one delivery: who, then the body, then what it says, then the store, then the answer.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
+	r.Header.Del(nativeHeader) // ours alone
 	header := signature(r.Header, src.Type)
 	who := h.caller(r, src, header)
 	if who == stranger {
@@ -51,13 +88,13 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 		return
 	}
 	limit := h.opt.MaxBody
-	if own := h.types[src.Type].Limit; own > limit {
+	if own := h.tool(src, r.Header, nil).Limit; own > limit {
 		limit = own
 	}
 	wire, m, err := h.readBody(w, r, limit)
 	defer m.release()
 	if err != nil {
-		h.fault(w, src.Name, bodyFault(err, limit))
+		h.fault(w, src.Name, h.patient(bodyFault(err, limit), src, r.Header, nil))
 		return
 	}
 	if who == signed && !verify(header, src.Type, r.Header, wire, h.opt.BaseURL+r.URL.EscapedPath(), src.Secrets, h.opt.Now()) {
@@ -65,7 +102,12 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 		return
 	}
 	if src.limit != nil && !src.limit.AllowN(h.opt.Now(), 1) {
-		h.fault(w, src.Name, problem{Status: http.StatusTooManyRequests, Detail: "This source posts faster than it may.", retry: 1})
+		p := problem{Status: http.StatusTooManyRequests, Detail: "This source posts faster than it may.", retry: 1}
+		h.fault(w, src.Name, h.patient(p, src, r.Header, wire))
+		return
+	}
+	if h.handshake(w, r, src, wire) {
+		h.counter.WithLabelValues(src.Name, "handshake").Inc()
 		return
 	}
 	d, err := h.read(r, src, wire, limit, m)
@@ -79,8 +121,12 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 	if res, ok := h.store(w, r, src, d); ok {
 		status, a := answerOf(res)
 		h.counter.WithLabelValues(src.Name, a.Status).Inc()
-		if reply := h.types[src.Type].Reply; reply != "" {
-			sendText(w, http.StatusOK, "text/plain", reply)
+		switch tool := h.types[d.Receipt.Tool]; {
+		case tool.Reply != "":
+			sendText(w, http.StatusOK, "text/plain", tool.Reply)
+			return
+		case tool.Status != 0:
+			w.WriteHeader(tool.Status)
 			return
 		}
 		send(w, status, "application/json", a)
@@ -90,37 +136,38 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 func (h *Handler) unauthorized(w http.ResponseWriter, r *http.Request, src *source) {
 	from, _ := h.client(r)
 	h.opt.Log.Warn("a delivery was refused: the secret is missing or wrong", "source", src.Name, "from", from.String())
+	if h.opt.Refused != nil {
+		h.opt.Refused(src.Name)
+	}
 	h.fault(w, src.Name, problem{Status: http.StatusUnauthorized, Detail: "The secret is missing or wrong."})
 }
 
 // read makes the delivery of a body. It fails only where nothing can be kept: too large once unpacked, no memory.
 func (h *Handler) read(r *http.Request, src *source, wire []byte, limit int64, m *meter) (digest.Delivery, error) {
-	rec := digest.Receipt{Source: src.Name, State: digest.Accepted, Sum: sha256.Sum256(wire), ReceivedAt: h.opt.Now()}
-	tool := h.types[src.Type]
 	body, err := h.decode(r.Header.Get("Content-Encoding"), wire, limit, m)
-	var reading tools.Reading
 	if errors.Is(err, errTooLarge) || errors.Is(err, errBusy) {
 		return digest.Delivery{}, err
 	}
-	if tool.Read == nil { // auto
-		tool = h.types[tools.Detect(r.Header, body)]
+	if err == nil {
+		r.Header.Del("Content-Encoding") // what is kept is plain, to be read again as it is
 	}
+	return h.delivery(src, r.Header, body, err), nil
+}
+
+// delivery has the source's adapter read a body. undecoded is why the body could not be unpacked, nil if it could.
+func (h *Handler) delivery(src *source, header http.Header, body []byte, undecoded error) digest.Delivery {
+	tool := h.tool(src, header, body)
 	if src.Adapter != nil {
 		tool.Read = src.Adapter
 	}
-	clean := body
+	clean, reading, err := body, tools.Reading{}, undecoded
 	if err == nil {
-		r.Header.Del("Content-Encoding") // what is kept is plain, to be read again as it is
-		rec.Sum = sha256.Sum256(body)
 		clean = scrub(body, src.Secrets)
-		reading, err = apply(tool.Read, r.Header, clean)
+		reading, err = apply(tool.Read, header, clean)
 	}
-	rec.Tool = tool.Name
-	rec.Key, rec.SameWithin = deliveryKey(r.Header, reading.Key), 0
-	if rec.Key == "" {
-		rec.Key, rec.SameWithin = digest.BodyKey(body), digest.BodyWindow
-	}
-	rec.Header, rec.Raw = keptHeader(r.Header), clean[:min(len(clean), keepRaw)]
+	rec := digest.Receipt{Source: src.Name, Tool: tool.Name, State: digest.Accepted, Sum: sha256.Sum256(body), ReceivedAt: h.opt.Now()}
+	rec.Key, rec.SameWithin = keyOf(header, reading, body)
+	rec.Header, rec.Raw = keptHeader(header), clean[:min(len(clean), keepRaw)]
 	switch {
 	case err != nil:
 		rec.State, rec.Reason = digest.Quarantined, digest.Reason(digest.OneLine(err.Error(), digest.MaxField))
@@ -131,7 +178,7 @@ func (h *Handler) read(r *http.Request, src *source, wire []byte, limit int64, m
 	if rec.State == digest.Accepted {
 		d.Items = h.itemsOf(src, tool.Name, reading)
 	}
-	return d, nil
+	return d
 }
 
 // itemsOf gives the items of a reading what the door knows of them.
@@ -140,6 +187,9 @@ func (h *Handler) itemsOf(src *source, tool string, reading tools.Reading) []dig
 	for i := range reading.Items {
 		it := &reading.Items[i]
 		it.Source, it.Tool, it.ReceivedAt = src.Name, tool, now
+		if own := reading.Key; own != "" && reading.Within == 0 && tool != digest.NativeTool && src.Adapter == nil { // no tool's: good inside its source only
+			it.EventID = fmt.Sprintf("%s#%d", own, i)
+		}
 		if it.Project = digest.ProjectKey(it.Project); it.Project == "" || reading.Hint && src.Project != "" {
 			it.Project = digest.ProjectKey(src.Project)
 		}
@@ -175,6 +225,20 @@ func deliveryKey(h http.Header, own string) string {
 		}
 	}
 	return ""
+}
+
+// keyOf is by which a delivery is told from the next, and for how long, 0 for ever: an id, else what the adapter made of
+// its words, else the body's hash.
+func keyOf(h http.Header, reading tools.Reading, body []byte) (key string, within time.Duration) {
+	if reading.Within == 0 {
+		key = deliveryKey(h, reading.Key)
+	} else if key = deliveryKey(h, ""); key == "" {
+		return reading.Key, reading.Within
+	}
+	if key == "" {
+		return digest.BodyKey(body), digest.BodyWindow
+	}
+	return key, 0
 }
 
 // store hands the delivery over and waits until it is on disk. A sender that hangs up in between changes nothing: many

@@ -69,14 +69,7 @@ func (h *Handler) addItem(w http.ResponseWriter, r *http.Request, src *source, b
 		h.fault(w, src.Name, problem{Status: http.StatusBadRequest, Field: wrong.field, Detail: wrong.Error()})
 		return
 	}
-	now := h.opt.Now()
-	it.Source, it.Tool, it.ReceivedAt, it.Authenticated = src.Name, "generic", now, true
-	rec := digest.Receipt{Source: src.Name, Tool: "generic", Key: deliveryKey(r.Header, key), Sum: sha256.Sum256(body),
-		State: digest.Accepted, Header: keptHeader(r.Header), Raw: body[:min(len(body), keepRaw)], ReceivedAt: now}
-	if rec.Key == "" {
-		rec.Key, rec.SameWithin = digest.BodyKey(body), digest.BodyWindow
-	}
-	res, ok := h.store(w, r, src, digest.Delivery{Receipt: rec, Items: []digest.Item{it}})
+	res, ok := h.store(w, r, src, h.nativeDelivery(src, r.Header, body, it, key))
 	if !ok {
 		return
 	}
@@ -87,6 +80,21 @@ func (h *Handler) addItem(w http.ResponseWriter, r *http.Request, src *source, b
 	status, a := answerOf(res)
 	h.counter.WithLabelValues(src.Name, a.Status).Inc()
 	send(w, status, "application/json", a)
+}
+
+// nativeDelivery is the delivery of one item in the native form.
+func (h *Handler) nativeDelivery(src *source, header http.Header, body []byte, it digest.Item, key string) digest.Delivery {
+	now := h.opt.Now()
+	it.Source, it.Tool, it.ReceivedAt, it.Authenticated = src.Name, digest.NativeTool, now, true
+	rec := digest.Receipt{Source: src.Name, Tool: digest.NativeTool, Key: deliveryKey(header, key), Sum: sha256.Sum256(body),
+		State: digest.Accepted, Raw: body[:min(len(body), keepRaw)], ReceivedAt: now}
+	kept := header.Clone()
+	kept.Set(nativeHeader, "native")
+	rec.Header = keptHeader(kept)
+	if rec.Key == "" {
+		rec.Key, rec.SameWithin = digest.BodyKey(body), digest.BodyWindow
+	}
+	return digest.Delivery{Receipt: rec, Items: []digest.Item{it}}
 }
 
 // genericSource is the source whose secret the request bears. All secrets of all generic sources are compared.

@@ -1,12 +1,15 @@
 package webhook
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"hash"
 	"net/http"
 	"strconv"
@@ -31,6 +34,9 @@ type scheme struct {
 	id        string        // the header that {id} stands for
 	window    time.Duration // how far the signed time may be from ours, either way; 0 if none is signed
 	standard  bool          // secrets are "whsec_" and base64 of the key (Standard Webhooks)
+
+	public bool // Ed25519 with the tool's public key, in place of an HMAC
+	token  bool // the value is a JSON Web Token that holds the body's hash
 }
 
 // clockWindow is what Stripe, Slack and Standard Webhooks advise.
@@ -40,21 +46,48 @@ func unpadded(s string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(strings.TrimRight(s, "="))
 }
 
-// schemes is the table. Rows that share a header are told apart by their prefix; all that fit are tried. A row stands
+// publicKey reads a line of the secrets that is a public key: "whpk_" and base64 as Standard Webhooks has it, "ed25519:"
+// and hex for Discord. Such a line is no secret: it is good for signatures only. ok tells such a line; the key is nil if
+// it is damaged.
+func publicKey(line []byte) (key ed25519.PublicKey, ok bool) {
+	var err error
+	if text, is := strings.CutPrefix(string(line), "whpk_"); is {
+		key, err = unpadded(text)
+	} else if text, is := strings.CutPrefix(string(line), "ed25519:"); is {
+		key, err = hex.DecodeString(text)
+	} else {
+		return nil, false
+	}
+	if err != nil || len(key) != ed25519.PublicKeySize {
+		return nil, true
+	}
+	return key, true
+}
+
+// schemes is the table. Signatures whose key would have to be fetched from an address (SNS, Travis CI) are not in it:
+// such a source is known by the token in its path. Rows that share a header are told apart by their prefix; all that fit are tried. A row stands
 // before those that are weaker.
 var schemes = []scheme{
 	{tool: "GitHub, Gitea, Forgejo", header: "X-Hub-Signature-256", prefix: "sha256=", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "Forgejo", header: "X-Forgejo-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
-	{tool: "Gitea", header: "X-Gitea-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
-	{tool: "Gogs", header: "X-Gogs-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Gitea, Forgejo", header: "X-Gitea-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Gogs, Gitea, Forgejo", header: "X-Gogs-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "Bitbucket, Jira, Confluence", header: "X-Hub-Signature", prefix: "sha256=", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "GitHub before 2020, Intercom", header: "X-Hub-Signature", prefix: "sha1=", hash: sha1.New, encoding: hex.DecodeString, signed: "{body}"},
-	{tool: "Standard Webhooks", header: "Webhook-Signature", prefix: "v1,", separator: " ", hash: sha256.New, encoding: unpadded,
+	{tool: "Standard Webhooks, GitLab", header: "Webhook-Signature", prefix: "v1,", separator: " ", hash: sha256.New, encoding: unpadded,
 		signed: "{id}.{time}.{body}", time: "Webhook-Timestamp", id: "Webhook-Id", window: clockWindow, standard: true},
-	{tool: "Svix", header: "Svix-Signature", prefix: "v1,", separator: " ", hash: sha256.New, encoding: unpadded,
+	{tool: "Standard Webhooks", header: "Webhook-Signature", prefix: "v1a,", separator: " ", encoding: unpadded, public: true,
+		signed: "{id}.{time}.{body}", time: "Webhook-Timestamp", id: "Webhook-Id", window: clockWindow},
+	{tool: "Svix, Standard Webhooks", header: "Svix-Signature", prefix: "v1,", separator: " ", hash: sha256.New, encoding: unpadded,
 		signed: "{id}.{time}.{body}", time: "Svix-Timestamp", id: "Svix-Id", window: clockWindow, standard: true},
 	{tool: "Stripe", header: "Stripe-Signature", prefix: "v1=", separator: ",", hash: sha256.New, encoding: hex.DecodeString,
 		signed: "{time}.{body}", time: "t=", window: clockWindow},
+	{tool: "Zoom", header: "X-Zm-Signature", prefix: "v0=", hash: sha256.New, encoding: hex.DecodeString,
+		signed: "v0:{time}:{body}", time: "X-Zm-Request-Timestamp", window: clockWindow},
+	{tool: "Discord", header: "X-Signature-Ed25519", encoding: hex.DecodeString, public: true,
+		signed: "{time}{body}", time: "X-Signature-Timestamp", window: clockWindow},
+	{tool: "Dropbox", header: "X-Dropbox-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Netlify", header: "X-Webhook-Signature", hash: sha256.New, encoding: base64.RawURLEncoding.DecodeString, token: true},
 	{tool: "Slack apps", header: "X-Slack-Signature", prefix: "v0=", hash: sha256.New, encoding: hex.DecodeString,
 		signed: "v0:{time}:{body}", time: "X-Slack-Request-Timestamp", window: clockWindow},
 	{tool: "Buildkite", header: "X-Buildkite-Signature", prefix: "signature=", separator: ",", hash: sha256.New, encoding: hex.DecodeString,
@@ -82,14 +115,31 @@ var schemes = []scheme{
 
 // typeTools names the rows that count for sources of a type, so that what one tool signed cannot be passed off as
 // another's; types that are not listed take every row.
-var typeTools = map[string]string{"github": "GitHub"}
+var typeTools = map[string]string{
+	"alertmanager":      "Alertmanager", // signs nothing
+	"bitbucket":         "Bitbucket",
+	"discord":           "Discord",
+	"forgejo":           "Forgejo",
+	"gitea":             "Gitea",
+	"github":            "GitHub",
+	"gitlab":            "GitLab", // else X-Gitlab-Token in clear
+	"grafana":           "Grafana",
+	"jira":              "Jira",
+	"linear":            "Linear",
+	"pagerduty":         "PagerDuty",
+	"sentry":            "Sentry",
+	"slack":             "Slack",
+	"standard-webhooks": "Standard Webhooks",
+}
 
 // signature is the header of the first row that counts for a source's type and that the request brings, "" if none
 // does. Terraform Cloud sends its header empty when no token is set: that is no signature.
 func signature(h http.Header, sourceType string) string {
 	for i := range schemes {
-		if strings.Contains(schemes[i].tool, typeTools[sourceType]) && strings.TrimSpace(h.Get(schemes[i].header)) != "" {
-			return schemes[i].header
+		s := &schemes[i]
+		v := strings.TrimSpace(h.Get(s.header))
+		if strings.Contains(s.tool, typeTools[sourceType]) && v != "" && (!s.token || strings.Count(v, ".") == 2) {
+			return s.header
 		}
 	}
 	return ""
@@ -113,6 +163,9 @@ func (s *scheme) verify(h http.Header, body []byte, url string, secrets [][]byte
 	if s.separator != "" {
 		parts = strings.Split(parts[0], s.separator)
 	}
+	if s.token {
+		return s.verifyToken(parts[0], body, secrets)
+	}
 	at := ""
 	if strings.HasSuffix(s.time, "=") {
 		for _, p := range parts {
@@ -131,21 +184,16 @@ func (s *scheme) verify(h http.Header, body []byte, url string, secrets [][]byte
 	before, after = fill.Replace(before), fill.Replace(after)
 	right := false
 	for _, secret := range secrets {
-		key, ok := s.key(secret)
-		if !ok {
+		check := s.checker(secret, []byte(before), body, []byte(after))
+		if check == nil {
 			continue
 		}
-		m := hmac.New(s.hash, key)
-		m.Write([]byte(before))
-		m.Write(body)
-		m.Write([]byte(after))
-		want := m.Sum(nil)
 		for _, p := range parts {
 			value, ok := strings.CutPrefix(strings.TrimSpace(p), s.prefix)
 			if !ok {
 				continue
 			}
-			if got, err := s.encoding(value); err == nil && hmac.Equal(got, want) {
+			if got, err := s.encoding(value); err == nil && check(got) {
 				right = true
 			}
 		}
@@ -153,8 +201,65 @@ func (s *scheme) verify(h http.Header, body []byte, url string, secrets [][]byte
 	return right
 }
 
-// key is what the HMAC is made with; an empty secret is none.
+// checker gives what tells whether a decoded signature is right under a secret; nil if the secret is not for this row.
+func (s *scheme) checker(secret, before, body, after []byte) func(got []byte) bool {
+	if s.public {
+		key, _ := publicKey(secret)
+		if key == nil {
+			return nil
+		}
+		text := bytes.Join([][]byte{before, body, after}, nil)
+		return func(got []byte) bool { return ed25519.Verify(key, text, got) }
+	}
+	key, ok := s.key(secret)
+	if !ok {
+		return nil
+	}
+	m := hmac.New(s.hash, key)
+	m.Write(before)
+	m.Write(body)
+	m.Write(after)
+	want := m.Sum(nil)
+	return func(got []byte) bool { return hmac.Equal(got, want) }
+}
+
+// verifyToken checks a JSON Web Token signed with HS256 (RFC 7515, section 5.2) whose claim sha256 is the body's hash in
+// hex. What its header says of the algorithm is not asked: another one cannot be right.
+func (s *scheme) verifyToken(token string, body []byte, secrets [][]byte) bool {
+	signed, sig, _ := cutLast(token, ".")
+	_, payload, _ := strings.Cut(signed, ".")
+	got, err := s.encoding(sig)
+	claims, err2 := s.encoding(payload)
+	var c struct {
+		Sum string `json:"sha256"`
+	}
+	if err != nil || err2 != nil || json.Unmarshal(claims, &c) != nil {
+		return false
+	}
+	sum := sha256.Sum256(body)
+	right := false
+	for _, secret := range secrets {
+		if key, ok := s.key(secret); ok {
+			m := hmac.New(s.hash, key)
+			m.Write([]byte(signed))
+			right = hmac.Equal(got, m.Sum(nil)) || right
+		}
+	}
+	return right && hmac.Equal([]byte(strings.ToLower(c.Sum)), []byte(hex.EncodeToString(sum[:])))
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// key is what the HMAC is made with; an empty secret is none, and a public key is not for it.
 func (s *scheme) key(secret []byte) ([]byte, bool) {
+	if _, public := publicKey(secret); public {
+		return nil, false
+	}
 	if !s.standard {
 		return secret, len(secret) > 0
 	}

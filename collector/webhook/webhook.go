@@ -58,6 +58,7 @@ type Options struct {
 	Now      func() time.Time
 	Log      *slog.Logger          // nil: no log
 	Registry prometheus.Registerer // nil: no metrics
+	Refused  func(source string)   // is told of each delivery whose secret was missing or wrong; may be nil
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	BaseURL        string         // how tools reach this door, without a slash at the end; Trello signs it

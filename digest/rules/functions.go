@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"quietpost/digest"
 )
@@ -19,9 +18,8 @@ var builtins = []string{"all", "none", "any", "one", "filter", "map", "find", "f
 	"indexOf", "lastIndexOf", "hasPrefix", "hasSuffix", "max", "min", "first", "last", "get", "take", "keys", "values", "reverse", "flatten", "sort"}
 
 const (
-	stepName = "__step"
-	getName  = "__get"
-	addName  = "__add"
+	getName = "__get"
+	addName = "__add"
 )
 
 type function struct {
@@ -100,20 +98,6 @@ func Value(v any) any {
 	return v
 }
 
-func capped(s string) string {
-	if len(s) <= MaxString {
-		return s
-	}
-	s = s[:MaxString]
-	for len(s) > 0 && !utf8.ValidString(s[len(s)-min(len(s), 4):]) {
-		s = s[:len(s)-1]
-		if len(s) < MaxString-4 {
-			break
-		}
-	}
-	return s
-}
-
 // get is member access that gives nil for whatever is not there.
 func get(args ...any) (any, error) {
 	switch of := args[0].(type) {
@@ -149,7 +133,7 @@ func get(args ...any) (any, error) {
 	return nil, nil
 }
 
-// add is '+': texts are joined, numbers added, nil adds nothing.
+// add is '+': texts and lists are joined, numbers added, nil adds nothing.
 func add(args ...any) (any, error) {
 	a, b := args[0], args[1]
 	switch {
@@ -157,6 +141,9 @@ func add(args ...any) (any, error) {
 		return b, nil
 	case b == nil:
 		return a, nil
+	}
+	if x, y := reflect.ValueOf(a), reflect.ValueOf(b); x.Kind() == reflect.Slice && y.Kind() == reflect.Slice {
+		return chain(x, y)
 	}
 	_, aText := a.(string)
 	_, bText := b.(string)
@@ -180,6 +167,20 @@ func add(args ...any) (any, error) {
 	return x + y, nil
 }
 
+// chain is the list of what two lists hold.
+func chain(x, y reflect.Value) (any, error) {
+	if x.Len()+y.Len() > MaxMade {
+		return nil, ErrBudget
+	}
+	out := make([]any, 0, x.Len()+y.Len())
+	for _, l := range []reflect.Value{x, y} {
+		for i := range l.Len() {
+			out = append(out, l.Index(i).Interface())
+		}
+	}
+	return out, nil
+}
+
 func kindOf(v any) string {
 	switch v.(type) {
 	case map[string]any:
@@ -188,6 +189,14 @@ func kindOf(v any) string {
 		return "a list"
 	case bool:
 		return "true or false"
+	case string:
+		return "text"
+	case int, float64:
+		return "a number"
+	case time.Time:
+		return "an instant"
+	case []string:
+		return "a list"
 	}
 	return fmt.Sprintf("%T", v)
 }

@@ -2,16 +2,20 @@
 // (https://expr-lang.org/docs/language-definition) with a few things made kinder and everything bounded:
 //
 //   - what is missing is nil, and nil adds nothing: payload.a.b is nil where there is no a, "x" + nil is "x";
-//   - only functions that cannot run away are there (see Functions), and loops have a budget of steps;
+//   - only functions that cannot run away are there (see Functions), and all work is counted against a budget (meter.go);
 //   - strings and results are cut off at MaxString.
 //
 // It knows no store, no clock and no network. An expression that does not compile is told with line and column.
+// docs/expressions.md describes the language to operators; a test holds the page to what it says.
 package rules
 
 import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
+	"regexp/syntax"
+	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -20,11 +24,11 @@ import (
 	"github.com/expr-lang/expr/vm"
 )
 
-// Bounds of one run.
+// Bounds of an expression.
 const (
-	MaxSteps  = 50_000   // bodies of filter, map, any, … that are evaluated
-	MaxString = 64 << 10 // bytes of a string that an expression makes or sees
-	MaxSource = 4 << 10  // bytes of an expression
+	MaxSource  = 4 << 10 // bytes
+	maxNodes   = 1000
+	maxPattern = 2000 // instructions that a pattern of `matches` compiles to
 )
 
 // An Error is an expression's fault. Line and Column count from 1 inside the expression; 0 at run time if unknown.
@@ -35,30 +39,41 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Text }
 
-// ErrBudget is the fault of an expression that takes too many steps or makes too much.
-var ErrBudget = errors.New("the expression takes too long on this input")
-
 // A Program is a compiled expression, safe for many goroutines.
 type Program struct {
-	source string
-	code   *vm.Program
+	source   string
+	code     *vm.Program
+	patterns []pattern
+}
+
+// pattern is the right side of a `matches`.
+type pattern struct {
+	re   *regexp.Regexp
+	size int // instructions: what one byte costs at worst
 }
 
 // String is the expression as it was written.
 func (p *Program) String() string { return p.source }
 
-// Compile compiles an expression over the names given; their values may have any type. want is the kind of its result:
-// reflect.Bool, or reflect.Invalid for any. The error is an *Error.
-func Compile(source string, names []string, want reflect.Kind) (*Program, error) {
+// Names are what an expression may name: an example of each value, nil where it may be anything.
+type Names map[string]any
+
+// Compile compiles an expression over names. want is the kind of its result: reflect.Bool, or reflect.Invalid for any.
+// The error is an *Error.
+func Compile(source string, names Names, want reflect.Kind) (*Program, error) {
 	if len(source) > MaxSource {
 		return nil, &Error{1, 1, fmt.Sprintf("longer than %d bytes", MaxSource)}
 	}
-	env := types.Map{stepName: types.TypeOf((func(any) (any, error))(nil))}
-	for _, n := range names {
-		env[n] = types.Any
+	env := types.Map{weighName: types.TypeOf(weigher(nil)), stepName: types.TypeOf(weigher(nil)), matchName: types.TypeOf(matcher(nil))}
+	for name, like := range names {
+		env[name] = types.Any
+		if like != nil {
+			env[name] = types.TypeOf(like)
+		}
 	}
 	k := &kinder{}
-	opts := []expr.Option{expr.Env(env), expr.DisableAllBuiltins(), expr.MaxNodes(1000), expr.Patch(k)}
+	// The optimizer is off: it works out at load what the budget is to stop at run time, such as a range of a million.
+	opts := []expr.Option{expr.Env(env), expr.DisableAllBuiltins(), expr.MaxNodes(maxNodes), expr.Optimize(false), expr.Patch(k)}
 	for _, b := range builtins {
 		opts = append(opts, expr.EnableBuiltin(b))
 	}
@@ -69,17 +84,17 @@ func Compile(source string, names []string, want reflect.Kind) (*Program, error)
 		opts = append(opts, expr.AsBool())
 	}
 	code, err := compile(source, opts)
+	if k.fault != nil {
+		return nil, k.fault.in(source)
+	}
 	if err != nil {
 		var fe *file.Error
 		if errors.As(err, &fe) {
-			return nil, &Error{max(fe.Line, 1), fe.Column + 1, fe.Message}
+			return nil, &Error{max(fe.Line, 1), fe.Column + 1, plainWords(fe.Message)}
 		}
 		return nil, &Error{1, 1, err.Error()}
 	}
-	if k.reduce {
-		return nil, &Error{1, 1, "reduce is not there: what it makes has no bound"}
-	}
-	return &Program{source: source, code: code}, nil
+	return &Program{source: source, code: code, patterns: k.patterns}, nil
 }
 
 // compile guards against a panic of the compiler: what an operator writes must not take the service down.
@@ -94,42 +109,66 @@ func compile(source string, opts []expr.Option) (code *vm.Program, err error) {
 
 // Run evaluates the program over values of the names it was compiled with. The error is ErrBudget, or tells what went
 // wrong in the expression's own terms.
-func (p *Program) Run(values map[string]any) (out any, err error) {
+func (p *Program) Run(values map[string]any) (any, error) {
+	return p.run(&meter{limit: MaxWork}, values)
+}
+
+// run counts into a meter that several runs may share.
+func (p *Program) run(m *meter, values map[string]any) (out any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	steps, made := 0, 0
-	env := map[string]any{stepName: func(v any) (any, error) {
-		if s, ok := v.(string); ok {
-			made += len(s)
-		}
-		if steps++; steps > MaxSteps || made > 16*MaxString {
-			return nil, ErrBudget
-		}
-		return v, nil
-	}}
+	m.patterns = p.patterns
+	env := map[string]any{weighName: weigher(m.weigh), stepName: weigher(m.step), matchName: matcher(m.match)}
 	for k, v := range values {
 		env[k] = v
 	}
-	machine := vm.VM{MemoryBudget: 1e6}
+	machine := vm.VM{MemoryBudget: MaxMade}
 	out, err = machine.Run(p.code, env)
 	if err != nil {
 		var fe *file.Error
-		if errors.Is(err, ErrBudget) {
+		switch {
+		case errors.Is(err, ErrBudget) || strings.Contains(err.Error(), "memory budget exceeded"):
 			return nil, ErrBudget
+		case errors.As(err, &fe):
+			return nil, &Error{max(fe.Line, 1), fe.Column + 1, plainWords(fe.Message)}
 		}
-		if errors.As(err, &fe) {
-			return nil, &Error{max(fe.Line, 1), fe.Column + 1, fe.Message}
-		}
-		return nil, err
+		return nil, errors.New(plainWords(err.Error()))
 	}
 	return out, nil
 }
 
-// kinder rewrites an expression: what is missing is nil, '+' takes nil, and each body of a loop is counted.
-type kinder struct{ reduce bool }
+// plainWords says what expr says without Go's names of types.
+func plainWords(s string) string {
+	return strings.NewReplacer("map[string]interface {}", "an object", "[]interface {}", "a list", "interface {}", "any", "<nil>", "nil").Replace(s)
+}
+
+// nodeFault is what the language does not have although expr does.
+type nodeFault struct {
+	at   int // character of the source
+	text string
+}
+
+func (f *nodeFault) in(source string) *Error {
+	e := &Error{1, 1, f.text}
+	for i, r := range []rune(source) {
+		if i == f.at {
+			break
+		}
+		if e.Column++; r == '\n' {
+			e.Line, e.Column = e.Line+1, 1
+		}
+	}
+	return e
+}
+
+// kinder rewrites an expression: what is missing is nil, '+' takes nil, and whatever costs more than a step is weighed.
+type kinder struct {
+	patterns []pattern
+	fault    *nodeFault
+}
 
 // Visit is ast.Visitor's.
 func (k *kinder) Visit(node *ast.Node) {
@@ -139,15 +178,99 @@ func (k *kinder) Visit(node *ast.Node) {
 			call(node, getName, n.Node, n.Property)
 		}
 	case *ast.BinaryNode:
-		if n.Operator == "+" {
-			call(node, addName, n.Left, n.Right)
+		k.binary(node, n)
+	case *ast.BuiltinNode:
+		if n.Name == "reduce" { // expr's parser knows it whatever is disabled
+			k.refuse(n, "reduce is not there: what it makes has no bound")
 		}
-	case *ast.BuiltinNode: // expr's parser knows this one whatever is disabled
-		k.reduce = k.reduce || n.Name == "reduce"
+		for i := range n.Arguments {
+			weighed(&n.Arguments[i], weighName)
+		}
+	case *ast.CallNode:
+		for i := range n.Arguments {
+			weighed(&n.Arguments[i], weighName)
+		}
 	case *ast.PredicateNode:
-		body := n.Node
-		call(&body, stepName, n.Node)
-		n.Node = body
+		weighed(&n.Node, stepName)
+	}
+}
+
+func (k *kinder) binary(node *ast.Node, n *ast.BinaryNode) {
+	switch n.Operator {
+	case "+":
+		weighed(&n.Left, weighName)
+		weighed(&n.Right, weighName)
+		call(node, addName, n.Left, n.Right)
+	case "matches":
+		text, ok := n.Right.(*ast.StringNode)
+		if !ok {
+			k.refuse(n.Right, "what stands behind matches must be a text in quotes, so that it can be checked beforehand")
+			return
+		}
+		re, err := readPattern(text.Value)
+		if err != nil {
+			k.refuse(n.Right, err.Error())
+			return
+		}
+		k.patterns = append(k.patterns, re)
+		call(node, matchName, n.Left, &ast.IntegerNode{Value: len(k.patterns) - 1})
+	case "contains", "startsWith", "endsWith":
+		weighed(&n.Left, weighName)
+		weighed(&n.Right, weighName)
+	case "==", "!=", "<", "<=", ">", ">=", "in":
+		if !literal(n.Left) && !literal(n.Right) { // otherwise the shorter one bounds the work
+			weighed(&n.Left, weighName)
+			weighed(&n.Right, weighName)
+		}
+	}
+}
+
+// readPattern compiles a regular expression and tells what it costs.
+func readPattern(s string) (pattern, error) {
+	re, err := regexp.Compile(s)
+	if err != nil {
+		return pattern{}, err
+	}
+	parsed, err := syntax.Parse(s, syntax.Perl)
+	if err != nil {
+		return pattern{}, err
+	}
+	prog, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return pattern{}, err
+	}
+	if len(prog.Inst) > maxPattern {
+		return pattern{}, errors.New("this pattern is too large; write it with smaller numbers in {}")
+	}
+	return pattern{re, len(prog.Inst)}, nil
+}
+
+func (k *kinder) refuse(at ast.Node, text string) {
+	if k.fault == nil {
+		k.fault = &nodeFault{at.Location().From, text}
+	}
+}
+
+// literal tells what is written out in the expression and so never large.
+func literal(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.NilNode, *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.StringNode:
+		return true
+	case *ast.ArrayNode:
+		for _, e := range n.Nodes {
+			if !literal(e) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// weighed puts a scale under a node, unless it is small, or the body of a loop, which has its own.
+func weighed(node *ast.Node, scale string) {
+	if _, body := (*node).(*ast.PredicateNode); !body && (scale == stepName || !literal(*node)) {
+		call(node, scale, *node)
 	}
 }
 

@@ -23,7 +23,7 @@ func payload(t testing.TB, s string) any {
 }
 
 func eval(t testing.TB, source, input string) (any, error) {
-	p, err := Compile(source, []string{"payload", "headers"}, reflect.Invalid)
+	p, err := Compile(source, Names{"payload": nil, "headers": nil}, reflect.Invalid)
 	if err != nil {
 		t.Fatalf("%s: %v", source, err)
 	}
@@ -71,13 +71,16 @@ func TestExpressions(t *testing.T) {
 
 func TestFaultsOfAnExpression(t *testing.T) {
 	for source, want := range map[string]string{
-		`paylod.job`:                     `1:1: unknown name paylod`,
-		`payload.job +`:                  `1:13: unexpected token EOF`,
-		"payload.job ==\n ]":             `2:2: unexpected token Bracket("]")`,
-		`now()`:                          `1:1: unknown name now`,
-		`reduce(payload.a, #acc + #acc)`: `1:1: reduce is not there: what it makes has no bound`,
+		`paylod.job`:                      `1:1: unknown name paylod`,
+		`payload.job +`:                   `1:13: unexpected token EOF`,
+		"payload.job ==\n ]":              `2:2: unexpected token Bracket("]")`,
+		`now()`:                           `1:1: unknown name now`,
+		`reduce(payload.a, #acc + #acc)`:  `1:1: reduce is not there: what it makes has no bound`,
+		`payload.a matches payload.b`:     `1:27: what stands behind matches must be a text in quotes, so that it can be checked beforehand`,
+		"true &&\n payload matches \"(\"": "2:18: error parsing regexp: missing closing ): `(`",
+		`payload matches "(x+y+z+){500}"`: `1:17: this pattern is too large; write it with smaller numbers in {}`,
 	} {
-		_, err := Compile(source, []string{"payload"}, reflect.Invalid)
+		_, err := Compile(source, Names{"payload": nil}, reflect.Invalid)
 		var e *Error
 		if !errors.As(err, &e) {
 			t.Errorf("%s: %v", source, err)
@@ -95,34 +98,13 @@ func TestFaultsOfAnExpression(t *testing.T) {
 	}
 }
 
-func TestWhatRunsAwayIsStopped(t *testing.T) {
-	list := "[" + strings.Repeat("1,", 99_999) + "1]"
-	long := `"` + strings.Repeat("x", 200_000) + `"`
-	for source, input := range map[string]string{
-		`filter(payload, any(payload, # == 2))`:             list,
-		`map(payload, map(payload, #))`:                     list,
-		`count(payload, payload == nil)`:                    list,
-		`map(1..1000000, 1..1000000)`:                       list,
-		`map(payload, "` + strings.Repeat("x", 2000) + `")`: list,
-		`replace(payload, "x", payload)`:                    long,
-	} {
-		if _, err := eval(t, source, input); err == nil {
-			t.Errorf("%s was not stopped", source)
-		}
-	}
-	got, err := eval(t, `payload + payload + payload + payload`, long)
-	if s, _ := got.(string); err != nil || len(s) > MaxString {
-		t.Errorf("%d bytes, %v", len(s), err)
-	}
-}
-
 func FuzzCompileAndRun(f *testing.F) {
 	for _, s := range []string{`payload.job`, `join(map(payload.build.causes, .user), "")`, `let x = payload; x?.a[1:2]`, `{"a": 1}.a`, `-[1][0]`, `payload | keys() | sort()`, `"a" matches payload.job`, `1 .. 3`, `payload[payload]`, `replace("", "", "x")`} {
 		f.Add(s)
 	}
 	input := payload(f, sample)
 	f.Fuzz(func(t *testing.T, source string) {
-		p, err := Compile(source, []string{"payload", "headers"}, reflect.Invalid)
+		p, err := Compile(source, Names{"payload": nil, "headers": nil}, reflect.Invalid)
 		if err != nil {
 			var e *Error
 			if !errors.As(err, &e) || e.Line < 1 || e.Text == "" {

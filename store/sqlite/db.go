@@ -96,7 +96,9 @@ func open(ctx context.Context, path string, opts Options, steps fs.FS) (_ *DB, e
 	if db.conn, err = db.write.Conn(ctx); err != nil {
 		return nil, err
 	}
-	db.writer = newWriter(db.conn)
+	if db.writer, err = newWriter(ctx, db.conn); err != nil {
+		return nil, err
+	}
 	return db, db.makeInstance(ctx)
 }
 

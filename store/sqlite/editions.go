@@ -57,14 +57,14 @@ func (db *DB) SetNextSlot(ctx context.Context, moves []digest.SlotMove) error {
 }
 
 const (
-	itemHead = `number, receipt, incident, project, urgent, kind, thread, message_id, source, tool, title, url, author, event,
+	itemHead = `number, receipt, incident, project, urgent, kind, thread, message_id, event_id, source, tool, title, url, author, event,
 		state, level, priority, tags, due, private, authenticated, reasons, step, occurred_at, received_at`
 	itemColumns = itemHead + ", body"
 )
 
 func scanItem(rows *sql.Rows) (it digest.Item, err error) {
 	var incident sql.NullInt64
-	err = rows.Scan(&it.Number, &it.Receipt, &incident, &it.Project, &it.Urgent, &it.Kind, &it.Thread, &it.MessageID,
+	err = rows.Scan(&it.Number, &it.Receipt, &incident, &it.Project, &it.Urgent, &it.Kind, &it.Thread, &it.MessageID, &it.EventID,
 		&it.Source, &it.Tool, &it.Title, &it.URL, &it.Author, &it.Event, &it.State, &it.Level, &it.Priority,
 		list[[]string]{&it.Tags}, &it.Due, &it.Private, &it.Authenticated, list[map[string]digest.Reason]{&it.Reasons},
 		&it.Step, instant{&it.OccurredAt}, instant{&it.ReceivedAt}, &it.Body)

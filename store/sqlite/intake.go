@@ -86,12 +86,15 @@ func (in *intake) add(ctx context.Context, c *sql.Conn) error {
 			return err
 		}
 	}
-	r := &in.d.Receipt
-	if known, err := in.known(ctx, c); known || err != nil {
-		return err
-	}
 	newest, err := newest(ctx, c)
 	if err != nil {
+		return err
+	}
+	if in.d.Replay != 0 {
+		return in.replay(ctx, c, newest)
+	}
+	r := &in.d.Receipt
+	if known, err := in.known(ctx, c); known || err != nil {
 		return err
 	}
 	res, err := c.ExecContext(ctx, `INSERT INTO receipts (hash, source, key, received_at, state, reason, tool, same_within, sum,
@@ -105,11 +108,37 @@ func (in *intake) add(ctx context.Context, c *sql.Conn) error {
 	if in.res.Receipt, err = res.LastInsertId(); err != nil {
 		return err
 	}
+	if err := addHour(ctx, c, digest.SourceHourOf(r)); err != nil {
+		return err
+	}
+	return in.addAll(ctx, c, newest)
+}
+
+// replay gives a quarantined receipt the items that were made of it at last.
+func (in *intake) replay(ctx context.Context, c *sql.Conn, newest int64) error {
+	r := &in.d.Receipt
+	n, err := changed(ctx, c, "UPDATE receipts SET state = ?, reason = ?, first = ?, items = ? WHERE id = ? AND state = ?",
+		r.State, string(r.Reason), newest+1, len(in.d.Items), in.d.Replay, digest.Quarantined)
+	if err == nil && n == 0 {
+		err = c.QueryRowContext(ctx, "SELECT 1 FROM receipts WHERE id = ?", in.d.Replay).Scan(&n)
+		if err = notFound(err, "receipt %d", in.d.Replay); err == nil {
+			err = fmt.Errorf("receipt %d is not in quarantine: %w", in.d.Replay, digest.ErrConflict)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	in.res = digest.Result{Receipt: in.d.Replay, State: r.State, Reason: r.Reason}
+	return in.addAll(ctx, c, newest)
+}
+
+// addAll adds the items behind the newest number.
+func (in *intake) addAll(ctx context.Context, c *sql.Conn, newest int64) error {
 	for i := range in.d.Items {
 		it := &in.d.Items[i]
 		number := newest + 1 + int64(i)
 		if err := in.addItem(ctx, c, i, number); err != nil {
-			return fmt.Errorf("item %d of a delivery from %s: %w", i+1, r.Source, err)
+			return fmt.Errorf("item %d of a delivery from %s: %w", i+1, in.d.Receipt.Source, err)
 		}
 		in.res.Items = append(in.res.Items, digest.ItemRef{Number: number, Project: it.Project, Urgent: it.Urgent})
 	}
@@ -158,10 +187,10 @@ func (in *intake) addItem(ctx context.Context, c *sql.Conn, i int, number int64)
 	if err != nil {
 		return err
 	}
-	err = exec(ctx, c, `INSERT INTO items (number, receipt, incident, project, urgent, kind, thread, message_id, source, tool,
+	err = exec(ctx, c, `INSERT INTO items (number, receipt, incident, project, urgent, kind, thread, message_id, event_id, source, tool,
 		title, url, author, event, state, level, priority, tags, due, private, authenticated, reasons, step, occurred_at,
-		received_at, body) VALUES (?, ?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		number, in.res.Receipt, incident, it.Project, it.Urgent, it.Kind, it.Thread, it.MessageID, it.Source, it.Tool,
+		received_at, body) VALUES (?, ?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		number, in.res.Receipt, incident, it.Project, it.Urgent, it.Kind, it.Thread, it.MessageID, it.EventID, it.Source, it.Tool,
 		it.Title, it.URL, it.Author, it.Event, it.State, it.Level, it.Priority, in.tags[i], it.Due, it.Private,
 		it.Authenticated, in.reasons[i], int64(it.Step), at(it.OccurredAt), at(it.ReceivedAt), it.Body)
 	if err != nil {

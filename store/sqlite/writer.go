@@ -31,6 +31,8 @@ type writer struct {
 	conn   *sql.Conn
 	exited chan struct{}
 
+	save, release *sql.Stmt // prepared: what every op runs must not be parsed each time
+
 	mu      sync.Mutex
 	waiting *sync.Cond
 	urgent  []*op
@@ -38,11 +40,17 @@ type writer struct {
 	closed  bool
 }
 
-func newWriter(conn *sql.Conn) *writer {
-	w := &writer{conn: conn, exited: make(chan struct{})}
+func newWriter(ctx context.Context, conn *sql.Conn) (w *writer, err error) {
+	w = &writer{conn: conn, exited: make(chan struct{})}
+	if w.save, err = conn.PrepareContext(ctx, "SAVEPOINT op"); err != nil {
+		return nil, err
+	}
+	if w.release, err = conn.PrepareContext(ctx, "RELEASE op"); err != nil {
+		return nil, err
+	}
 	w.waiting = sync.NewCond(&w.mu)
 	go w.run()
-	return w
+	return w, nil
 }
 
 // write hands an op to the writer and waits for its commit. A ctx that ends before the op is begun drops it; afterwards
@@ -83,6 +91,7 @@ func (w *writer) close() {
 	w.waiting.Signal()
 	w.mu.Unlock()
 	<-w.exited
+	_, _ = w.save.Close(), w.release.Close() // or the file would stay open behind its connection, and the WAL with it
 }
 
 func (w *writer) run() {
@@ -148,7 +157,7 @@ func (w *writer) transaction(batch []*op, results []error) (err error) {
 		}
 	}()
 	for i, o := range batch {
-		if err := exec(ctx, w.conn, "SAVEPOINT op"); err != nil {
+		if _, err := w.save.ExecContext(ctx); err != nil {
 			return err
 		}
 		results[i] = translate(protect(ctx, w.conn, o.do))
@@ -160,7 +169,7 @@ func (w *writer) transaction(batch []*op, results []error) (err error) {
 				return err
 			}
 		}
-		if err := exec(ctx, w.conn, "RELEASE op"); err != nil {
+		if _, err := w.release.ExecContext(ctx); err != nil {
 			return err
 		}
 	}

@@ -34,6 +34,8 @@ type Memory struct {
 	parts       []part
 	messages    []digest.Message
 	bounces     []digest.BounceNote
+	hours       []digest.SourceHour // in order of source and hour
+	troubles    []digest.Trouble
 }
 
 // incident is an incident's row; its items are found by Item.Incident.
@@ -87,7 +89,7 @@ func (m *Memory) AddItems(ctx context.Context, d digest.Delivery) (digest.Result
 		return digest.Result{}, err
 	}
 	defer m.mu.Unlock()
-	return m.add(d), nil
+	return m.add(d)
 }
 
 // AddBatch implements digest.IntakeStore. In memory nothing fails halfway.
@@ -97,32 +99,45 @@ func (m *Memory) AddBatch(ctx context.Context, ds []digest.Delivery) (results []
 	}
 	defer m.mu.Unlock()
 	for _, d := range ds {
-		results = append(results, m.add(d))
+		res, err := m.add(d)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, res)
 	}
 	return results, nil
 }
 
-func (m *Memory) add(d digest.Delivery) digest.Result {
+func (m *Memory) add(d digest.Delivery) (digest.Result, error) {
 	if d.Mark != nil {
 		m.setMark(*d.Mark)
+	}
+	if d.Replay != 0 {
+		return m.replay(d)
 	}
 	r := d.Receipt
 	r.ReceivedAt = milli(r.ReceivedAt)
 	if first := m.receiptOf(&r); first != nil {
 		res := m.result(first)
 		res.Duplicate, res.Differs = true, first.Sum != r.Sum
-		return res
+		return res, nil
 	}
 	r.ID = int64(len(m.receipts)) + 1
 	r.Header, r.Raw = clone(r.Header), clone(r.Raw)
 	m.receipts = append(m.receipts, r)
-	for _, it := range d.Items {
+	m.addHour(digest.SourceHourOf(&r))
+	m.append(d.Items, &r)
+	return m.result(&r), nil
+}
+
+// append adds the items of a receipt.
+func (m *Memory) append(items []digest.Item, r *digest.Receipt) {
+	for _, it := range items {
 		it = cloneItem(it)
 		it.Number, it.Receipt = int64(len(m.items))+1, r.ID
 		it.Incident = m.step(&it, r.ReceivedAt)
 		m.items = append(m.items, it)
 	}
-	return m.result(&r)
 }
 
 // receiptOf is the first receipt that makes r a duplicate.

@@ -26,6 +26,8 @@ func Model(t *testing.T, open func(t *testing.T) digest.Store) {
 			"":                m.compare,
 			"AddItems":        m.addItems,
 			"AddBatch":        m.addBatch,
+			"Replay":          m.replay,
+			"Sources":         m.sources,
 			"SetMark":         m.setMark,
 			"SaveSubscriber":  m.saveSubscriber,
 			"SetNextSlot":     m.setNextSlot,
@@ -124,12 +126,42 @@ func anyDelivery(r *rapid.T) digest.Delivery {
 		ReceivedAt: anyTime.Draw(r, "received"),
 	}}
 	for range rapid.IntRange(0, 3).Draw(r, "items") {
+		if d.Receipt.State == digest.Quarantined {
+			break // what was not understood has no items
+		}
 		d.Items = append(d.Items, anyItem(r))
 	}
 	if rapid.Bool().Draw(r, "mail") {
 		d.Mark = &digest.Mark{Inbox: "updates", UID: rapid.Uint32().Draw(r, "uid")}
 	}
 	return d
+}
+
+func (m *machine) replay(r *rapid.T) {
+	d := digest.Delivery{Replay: anyID.Draw(r, "id") + 1, Receipt: digest.Receipt{State: rapid.SampledFrom([]string{digest.Accepted, digest.Ignored}).Draw(r, "state"),
+		Reason: "again", ReceivedAt: anyTime.Draw(r, "received")}}
+	for range rapid.IntRange(0, 2).Draw(r, "items") {
+		d.Items = append(d.Items, anyItem(r))
+	}
+	both(r, m, "AddItems", func(s digest.Store) (digest.Result, error) { return s.AddItems(bg, d) })
+}
+
+// sources counts, and begins and ends troubles.
+func (m *machine) sources(r *rapid.T) {
+	source, what := anyProject.Draw(r, "source"), rapid.SampledFrom([]string{digest.Silent, digest.Garbled}).Draw(r, "what")
+	at := anyTime.Draw(r, "at")
+	t := digest.SourceHour{Source: source, Hour: digest.HourOf(at), Refused: rapid.IntRange(1, 3).Draw(r, "refused")}
+	if rapid.Bool().Draw(r, "taken") {
+		t.Accepted, t.Last = 1, at
+	}
+	both(r, m, "AddSourceHours", func(s digest.Store) (struct{}, error) { return only(s.AddSourceHours(bg, []digest.SourceHour{t})) })
+	if rapid.Bool().Draw(r, "begins") {
+		both(r, m, "BeginTrouble", func(s digest.Store) (struct{}, error) {
+			return only(s.BeginTrouble(bg, digest.Trouble{Source: source, What: what, Since: at}))
+		})
+	} else {
+		both(r, m, "EndTrouble", func(s digest.Store) (struct{}, error) { return only(s.EndTrouble(bg, source, what)) })
+	}
 }
 
 func (m *machine) setMark(r *rapid.T) {

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) digest.Store) {
 		{"outbox", outboxTests},
 		{"bounces", bounceTests},
 		{"archive", archiveTests},
+		{"sources", sourceTests},
 		{"whole", wholeTests},
 	}
 	for _, g := range groups {
@@ -271,6 +272,8 @@ type kept struct {
 	NextMessage time.Time
 	Bounces     []digest.BounceNote
 	Counts      digest.Counts
+	SourceHours []digest.SourceHour
+	Troubles    []digest.Trouble
 }
 
 // tester is what *testing.T and *rapid.T have in common.
@@ -330,5 +333,9 @@ func dump(t tester, s digest.Store) (k kept) {
 	note("Bounces", err)
 	k.Counts, err = s.Counts(bg)
 	note("Counts", err)
+	k.SourceHours, err = s.SourceHours(bg, t0.Add(-time.Hour))
+	note("SourceHours", err)
+	k.Troubles, err = s.Troubles(bg)
+	note("Troubles", err)
 	return k
 }

@@ -24,7 +24,7 @@ var intakeTests = map[string]func(*fixture){
 		it := digest.Item{Source: "hook", Tool: "github", Project: "acme/apollo", Kind: digest.KindReview, Title: "Тест ✓ \"'`",
 			Body: "line\n\tline\n" + strings.Repeat("ü", 9000), URL: "https://example.com/?a=b&c", Author: "ana", Thread: "pr/42",
 			Event: "pull_request.closed", State: "merged", Level: "info", Urgent: true, Priority: "high", Tags: []string{"x", "y, z"},
-			Due: "2026-12-01", Private: true, MessageID: "a@b", Authenticated: true, Step: digest.Raise,
+			Due: "2026-12-01", Private: true, MessageID: "a@b", EventID: "e-1", Authenticated: true, Step: digest.Raise,
 			Reasons:    map[string]digest.Reason{"urgent": "a rule said so", "project": "the \"address\""},
 			OccurredAt: t0.Add(-time.Hour), ReceivedAt: t0.Add(time.Second)}
 		r := digest.Receipt{Source: "hook", Tool: "github", Key: "k\x00\xff", SameWithin: 10*time.Minute + 1, State: digest.Accepted,

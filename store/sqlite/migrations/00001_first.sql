@@ -36,6 +36,7 @@ CREATE TABLE items (
   kind          TEXT    NOT NULL,
   thread        TEXT    NOT NULL,
   message_id    TEXT    NOT NULL,
+  event_id      TEXT    NOT NULL,
   source        TEXT    NOT NULL,
   tool          TEXT    NOT NULL,
   title         TEXT    NOT NULL,
@@ -241,5 +242,31 @@ END;
 CREATE TRIGGER outbox_recount AFTER UPDATE OF state ON outbox WHEN old.state <> new.state BEGIN
   UPDATE counts SET n = n - 1 WHERE what = 'outbox' AND lane = old.lane AND state = old.state;
   INSERT INTO counts VALUES ('outbox', new.lane, new.state, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+-- +goose StatementEnd
+
+-- What is known of sources beside their deliveries.
+CREATE TABLE source_hours (                -- counted as deliveries come, so that nobody has to read receipts
+  source      TEXT    NOT NULL,            -- '' is the daemon itself
+  hour        INTEGER NOT NULL,            -- hours since 1970
+  accepted    INTEGER NOT NULL,
+  ignored     INTEGER NOT NULL,
+  quarantined INTEGER NOT NULL,
+  refused     INTEGER NOT NULL,
+  last_at     INTEGER,                     -- NULL where it was only refused
+  PRIMARY KEY (source, hour)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE troubles (                    -- what the operators were told of and is not over
+  source TEXT NOT NULL,
+  what   TEXT NOT NULL,
+  since  INTEGER,
+  PRIMARY KEY (source, what)
+) STRICT, WITHOUT ROWID;
+
+-- +goose StatementBegin
+CREATE TRIGGER receipts_recount AFTER UPDATE OF state ON receipts WHEN old.state <> new.state BEGIN
+  UPDATE counts SET n = n - 1 WHERE what = 'receipts' AND state = old.state;
+  INSERT INTO counts VALUES ('receipts', '', new.state, 1) ON CONFLICT DO UPDATE SET n = n + 1;
 END;
 -- +goose StatementEnd

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What a service really sent passes; with one mail taken out of the middle, or one altered, it does not.
+func TestAudit(t *testing.T) {
+	s := newService(t, readers)
+	for day := range 3 {
+		s.post(fmt.Sprintf(`{"project": "apollo", "title": "day %d"}`, day))
+		s.clock.set(s.clock.now().Add(24 * time.Hour))
+		s.inbox.wait(t, day+1)
+	}
+	dir := t.TempDir()
+	put := func(name, text string) {
+		s.must(os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
+		s.must(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	for i, text := range s.inbox.texts {
+		put(fmt.Sprintf("cur/%d:2,S", i), text)
+	}
+	put("new/other", "Subject: lunch?\r\n\r\nToday?\r\n")
+	put("tmp/half", s.inbox.texts[0][:50])
+	if code, out := s.command("audit", dir); code != 0 || !strings.Contains(out, "3 digests cover the numbers 1-3") || !strings.Contains(out, "1 other files") {
+		t.Errorf("%d: %s", code, out)
+	}
+	put("new/again", s.inbox.texts[1])
+	if code, out := s.command("audit", dir); code != 0 || !strings.Contains(out, "1 came again under the same Message-ID") {
+		t.Errorf("%d: %s", code, out)
+	}
+	s.must(os.Remove(filepath.Join(dir, "new/again")))
+	s.must(os.Remove(filepath.Join(dir, "cur/1:2,S")))
+	if code, out := s.command("audit", dir); code != 1 || !strings.Contains(out, "2-2 are in no digest") {
+		t.Errorf("%d: %s", code, out)
+	}
+	if code, out := s.command("audit", t.TempDir()); code != 1 || !strings.Contains(out, "no mail of quietpost's") {
+		t.Errorf("%d: %s", code, out)
+	}
+}

@@ -1,0 +1,172 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"quietpost/digest"
+)
+
+// The keys of `map:` beside the fields of an item.
+const (
+	EachKey   = "each"   // a list in the payload: an item of each entry, which is `item`
+	IgnoreKey = "ignore" // true, or a text that says why: no item
+	KeyKey    = "key"    // the delivery's id: the same one again is a duplicate
+)
+
+// MapKeys are all keys of `map:`, in the order of the documentation.
+func MapKeys() []string { return append([]string{EachKey, IgnoreKey, KeyKey}, Settable()...) }
+
+// A Map is the `map:` of a source, compiled. It is safe for many goroutines.
+type Map struct {
+	each, ignore, key *Program
+	sets              []assignment
+}
+
+// NewMap compiles the expressions of a source's `map:`, by key. Of an *Error, part is the key it is about.
+func NewMap(sources map[string]string) (m *Map, part string, err error) {
+	m = &Map{}
+	names := Names{"payload": nil, "headers": nil}
+	inEach := Names{"payload": nil, "headers": nil, "item": nil}
+	compile := func(to **Program, key string, names Names) {
+		source, ok := sources[key]
+		if !ok || err != nil {
+			return
+		}
+		if *to, err = Compile(source, names, reflect.Invalid); err != nil {
+			part = key
+		}
+	}
+	compile(&m.each, EachKey, names)
+	compile(&m.key, KeyKey, names)
+	if m.each == nil {
+		inEach = names
+	}
+	compile(&m.ignore, IgnoreKey, inEach)
+	for i := range fields {
+		a := assignment{field: &fields[i]}
+		if compile(&a.code, a.name, inEach); a.code != nil && a.set != nil {
+			m.sets = append(m.sets, a)
+		}
+	}
+	if err != nil {
+		return nil, part, err
+	}
+	return m, "", nil
+}
+
+// workOfMap is what all expressions of a map may take together for one delivery.
+const workOfMap = 5 * MaxWork
+
+// Read makes items of a payload as Value gives it, at most max; left is how many entries are left over. When there is none,
+// ignored says why. An error names the key whose expression is at fault.
+func (m *Map) Read(payload any, headers Headers, max int) (items []digest.Item, key string, ignored digest.Reason, left int, err error) {
+	values := map[string]any{"payload": payload, "headers": headers}
+	work := &meter{limit: workOfMap}
+	if m.key != nil {
+		v, err := m.key.run(work, values)
+		if err != nil {
+			return nil, "", "", 0, fmt.Errorf("map.key: %w", err)
+		}
+		key = str(v)
+	}
+	entries := []any{nil}
+	if m.each != nil {
+		v, err := m.each.run(work, values)
+		if err == nil {
+			entries, err = list(v)
+		}
+		if err != nil {
+			return nil, key, "", 0, fmt.Errorf("map.each: %w", err)
+		}
+		ignored = "map.each: the list is empty"
+	}
+	for i, entry := range entries {
+		if len(items) == max {
+			return items, key, "", len(entries) - i, nil
+		}
+		values["item"] = entry
+		it, why, err := m.one(work, values)
+		if err != nil {
+			return nil, key, "", 0, err
+		}
+		if why != "" {
+			ignored = why
+			continue
+		}
+		items = append(items, it)
+	}
+	if len(items) > 0 {
+		ignored = ""
+	}
+	return items, key, ignored, 0, nil
+}
+
+// one makes one item, or says why there is none.
+func (m *Map) one(work *meter, values map[string]any) (it digest.Item, ignored digest.Reason, err error) {
+	if m.ignore != nil {
+		v, err := m.ignore.run(work, values)
+		if err == nil {
+			ignored, err = reasonOf(v)
+		}
+		if err != nil || ignored != "" {
+			return it, ignored, faultOf(IgnoreKey, err)
+		}
+	}
+	it.Reasons = map[string]digest.Reason{}
+	for i := range m.sets {
+		a := &m.sets[i]
+		v, err := a.code.run(work, values)
+		if err == nil {
+			err = a.set(&it, v)
+		}
+		if err != nil {
+			return it, "", faultOf(a.name, err)
+		}
+		if s, _ := v.(string); a.name == "project" && s != "" || a.name == "urgent" && it.Urgent || a.name == "kind" && it.Kind != "" {
+			it.Reasons[a.name] = digest.Reason("map: " + digest.OneLine(a.code.source, 120))
+		}
+	}
+	return it, "", nil
+}
+
+func faultOf(key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("map.%s: %w", key, err)
+}
+
+// reasonOf reads what `ignore` gives: a text is a reason, true is one without words.
+func reasonOf(v any) (digest.Reason, error) {
+	if s, ok := v.(string); ok {
+		return digest.Reason(digest.OneLine(s, digest.MaxField)), nil
+	}
+	yes, err := truth(v)
+	if yes {
+		return "map.ignore says so", err
+	}
+	return "", err
+}
+
+// list is what `each` goes through: a list, or one object.
+func list(v any) ([]any, error) {
+	switch v := v.(type) {
+	case []any:
+		return v, nil
+	case map[string]any:
+		return []any{v}, nil
+	case nil:
+		return nil, errors.New("nothing is there")
+	}
+	r := reflect.ValueOf(v)
+	if r.Kind() != reflect.Slice {
+		return nil, fmt.Errorf("it is %s where a list should be", kindOf(v))
+	}
+	out := make([]any, r.Len())
+	for i := range out {
+		out[i] = r.Index(i).Interface()
+	}
+	return out, nil
+}
