@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"path/filepath"
 	"time"
 
@@ -13,9 +12,8 @@ import (
 
 // inboxOptions are an inbox's options as far as the configuration tells them: enough for a probe.
 func inboxOptions(dataDir string, in *config.Inbox, now func() time.Time) (o mailbox.Options, err error) {
-	o = mailbox.Options{Name: in.Name, Address: in.Address, Host: in.IMAP.Host, Port: in.IMAP.Port, TLS: in.IMAP.TLS,
-		Username: in.IMAP.Username, Folder: in.IMAP.Folder, After: in.After, Since: in.Since.Std(), Accept: in.Accept,
-		Trust: in.Trust, Project: in.Project, Now: now, LookupTXT: net.DefaultResolver.LookupTXT}
+	o = mailOptions(in)
+	o.Now = now
 	if o.CAFile, err = resolve(in.IMAP.CAFile); err != nil {
 		return o, err
 	}

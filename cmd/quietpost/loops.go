@@ -150,7 +150,7 @@ func (h *house) mailbox(cfg *loaded, in *config.Inbox) (*mailbox.Mailbox, error)
 	if err != nil {
 		return nil, err
 	}
-	o.Intake, o.Leave, o.Log, o.Metrics = h.intake, h.leave, h.log, h.metrics.inboxes
+	o.Intake, o.Leave, o.Log, o.Metrics, o.Kept = h.intake, h.leave, h.log, h.metrics.inboxes, cfg.Retention.Items.Std()
 	o.Bounce, o.Desk, o.Thread, o.Titled = h.bounced, deskDoor{h}, h.threadOfItem, h.threadTitled
 	return mailbox.New(o)
 }

@@ -190,3 +190,42 @@ func killer(reads *int, gate chan struct{}) func([]byte, reader.Options) reader.
 		return reader.Read(raw, o)
 	}
 }
+
+// Mails of one batch find each other as if they had come one by one: the answer its thread, "[apollo]" the project.
+func TestMailsOfOneBatchKnowEachOther(t *testing.T) {
+	l, in := newLab(t), newIntake()
+	l.put(strings.Replace(mailOf("begin"), "To: updates@", "To: updates+apollo@", 1), time.Time{})
+	l.put("In-Reply-To: <begin@example.com>\n"+mailOf("Re: begin"), time.Time{})
+	l.put(mailOf("[apollo] by name"), time.Time{})
+	l.put(mailOf("[zeus] unknown"), time.Time{})
+	o := l.options(in)
+	o.Since = time.Hour
+	run(t, o)
+	eventually(t, "all", func() bool { return len(in.titles()) == 4 })
+	var got []string
+	for _, d := range in.kept {
+		got = append(got, d.Items[0].Project+" "+d.Items[0].Thread)
+	}
+	if want := []string{"apollo mail/begin@example.com", "apollo mail/begin@example.com", "apollo mail/[apollo]-by-name@example.com",
+		digest.Unsorted + " mail/[zeus]-unknown@example.com"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// What is older than the receipts that are kept is not read again: nobody would know it as read.
+func TestRenumberedAfterReceiptsWent(t *testing.T) {
+	l, in := newLab(t), newIntake()
+	now := time.Now()
+	if err := in.SetMark(t.Context(), digest.Mark{Inbox: "updates", UIDValidity: 99, UID: 40, Floor: now.Add(-3 * 365 * 24 * time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	l.put(mailOf("two years ago"), now.Add(-2*365*24*time.Hour))
+	l.put(mailOf("last week"), now.Add(-7*24*time.Hour))
+	o := l.options(in)
+	o.Kept = 400 * 24 * time.Hour
+	run(t, o)
+	eventually(t, "read again", func() bool { return in.mark().UID == 2 })
+	if got := in.titles(); !slices.Equal(got, []string{"last week"}) {
+		t.Errorf("took %v", got)
+	}
+}

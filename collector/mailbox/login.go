@@ -80,6 +80,12 @@ func hint(host string, oauth bool) string {
 func (s *session) login(ctx context.Context) error {
 	options := &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
 		// Runs in the goroutine that reads: it must not block, nor send a command.
+		Expunge: func(uint32) { s.guard.spoke() },
+		Fetch: func(msg *imapclient.FetchMessageData) {
+			for msg.Next() != nil { // it has to be read to its end
+			}
+			s.guard.spoke()
+		},
 		Mailbox: func(d *imapclient.UnilateralDataMailbox) {
 			if d.NumMessages != nil {
 				select {

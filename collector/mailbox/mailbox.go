@@ -78,6 +78,7 @@ type Options struct {
 	After    string                 // AfterKeep (default), AfterSeen or AfterMove and a folder
 
 	Since   time.Duration // how much of the past to take in at first contact
+	Kept    time.Duration // how long receipts are kept: older mails are not read again, since nobody would know them; 0: for ever
 	Poll    time.Duration // how often to look, also beside IDLE; default a minute
 	Accept  []string      // patterns of addresses that may post; default all of the address's own domain
 	Trust   string        // "inside", an authserv-id, or empty: our own DKIM check

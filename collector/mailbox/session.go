@@ -120,16 +120,27 @@ func (s *session) open(ctx context.Context) error {
 	case mark.UIDValidity != data.UIDValidity:
 		s.m.o.Log.Warn("inbox: the server has renumbered its mails; reading again what came since first contact",
 			"was", mark.UIDValidity, "is", data.UIDValidity)
-		mark = digest.Mark{Inbox: mark.Inbox, UIDValidity: data.UIDValidity, Floor: mark.Floor, Known: next}
+		mark = s.again(mark, data.UIDValidity, next)
 	case data.UIDNext > 0 && next <= mark.UID:
 		s.m.o.Log.Warn("inbox: the server has been put back to an older state; reading again what came since first contact",
 			"read_to", mark.UID, "next", next)
-		mark = digest.Mark{Inbox: mark.Inbox, UIDValidity: data.UIDValidity, Floor: mark.Floor, Known: next}
+		mark = s.again(mark, data.UIDValidity, next)
 	default:
 		s.mark = mark
 		return nil
 	}
 	return s.move(ctx, mark)
+}
+
+// again is the mark from which all is read again whose receipt is still there. A server's clock may be ahead of ours.
+func (s *session) again(was digest.Mark, validity, next uint32) digest.Mark {
+	floor := was.Floor
+	if kept := s.m.o.Kept; kept > 0 {
+		if oldest := s.m.o.Now().Add(min(slack, kept/2) - kept); oldest.After(floor) {
+			floor = oldest
+		}
+	}
+	return digest.Mark{Inbox: was.Inbox, UIDValidity: validity, Floor: floor, Known: next}
 }
 
 // move writes a mark where no mail goes with it.
