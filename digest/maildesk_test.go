@@ -1,6 +1,7 @@
 package digest_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -315,6 +316,32 @@ func TestAnswersToDigests(t *testing.T) {
 	}
 	if told != 1 || len(p.letters) == before {
 		t.Errorf("told %d times", told)
+	}
+}
+
+// TestTheOperatorsWord confirms too: by the file, or by the shell, which also brings back who left.
+func TestTheOperatorsWord(t *testing.T) {
+	p := newPost(t)
+	e := digest.Entry{Address: "ana@example.com", Projects: []string{"apollo"}, Schedule: "daily", Alerts: true}
+	ask, _, _ := p.says(desks("subscribe zeus"))
+	c, err := p.house.desk.Import(p.ctx, []digest.Entry{e})
+	if p.must(err); c.Added != 1 || p.person(e.Address).State != digest.Active || p.person(e.Address).Subscriptions[0].Projects[0] != "apollo" {
+		t.Fatalf("%+v %+v", c, p.person(e.Address))
+	}
+	p.says(digest.DeskMail{Token: token(ask)})
+	if got := fmt.Sprint(p.person(e.Address).Subscriptions[0].Projects); got != "[apollo]" {
+		t.Errorf("an old letter still confirms: %s", got)
+	}
+	if _, err := p.house.desk.Add(p.ctx, e, false); !errors.Is(err, digest.ErrExists) {
+		t.Errorf("added twice: %v", err)
+	}
+	p.says(desks("unsubscribe"))
+	if c, err = p.house.desk.Import(p.ctx, []digest.Entry{e}); err != nil || p.person(e.Address).State != digest.Left {
+		t.Errorf("the file brings back who left: %+v %v", c, err)
+	}
+	s, err := p.house.desk.Add(p.ctx, e, false)
+	if p.must(err); s.State != digest.Active || len(s.Subscriptions) != 2 || !s.Subscriptions[0].Ended || s.Subscriptions[1].Ended {
+		t.Errorf("%+v", s)
 	}
 }
 
