@@ -76,6 +76,12 @@ func (r *reader) inboxes(c *Config) {
 		byAddress[b.Address] = b.Pos
 	}
 	m := &c.Mail
+	if _, ok := byAddress[m.ReturnPath]; !ok && m.ReturnPath != m.ReplyTo && m.ReturnPath != "" {
+		r.note(r.at[&m.ReturnPath], "mail.return_path: %s is not the address of an inbox below; delivery reports are read only if they arrive in one", m.ReturnPath)
+	}
+	if _, domain, _ := strings.Cut(m.From, "@"); m.DKIM.Domain != "" && domain != "" && domain != m.DKIM.Domain && !strings.HasSuffix(domain, "."+m.DKIM.Domain) {
+		r.note(r.at[&m.DKIM.Domain], "mail.dkim.domain: mail from %s is signed for %s; DMARC asks for the sender's own domain or one above it", domain, m.DKIM.Domain)
+	}
 	if _, ok := byAddress[m.ReplyTo]; ok || m.ReplyTo == "" {
 		return
 	}

@@ -66,10 +66,20 @@ type API struct {
 
 // Mail is how mail leaves.
 type Mail struct {
-	FromName string // display name of the sender, may be empty
-	From     string // address of the sender; required
-	ReplyTo  string // address of one of the inboxes; default none: replies go to From
-	SMTP     SMTP
+	FromName   string // display name of the sender, may be empty
+	From       string // address of the sender; required
+	ReplyTo    string // address of one of the inboxes; default none: replies go to From
+	ReturnPath string // where delivery reports go; default ReplyTo, and with neither From
+	DKIM       DKIM
+	SMTP       SMTP
+}
+
+// DKIM is how mail is signed; without a KeyFile it is not.
+type DKIM struct {
+	Pos      Pos    `json:"-"`
+	Domain   string // required in dkim, as are the others
+	Selector string
+	KeyFile  Path // PEM
 }
 
 // Words of the tls keys.

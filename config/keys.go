@@ -50,6 +50,8 @@ func (m *Mail) keys() []key {
 	return []key{
 		{"from", m.from(), "Quietpost <digest@example.com>", "The sender of all mail.", true},
 		{"reply_to", text(&m.ReplyTo, address), "updates@example.com", "Address of an inbox below; replies and commands arrive there.", false},
+		{"return_path", text(&m.ReturnPath, address), "bounces@example.com", "Where delivery reports go, to an inbox below. Default reply_to.", false},
+		{"dkim", object(&m.DKIM.Pos, m.DKIM.keys()...), "{domain: example.com, selector: quietpost, key_file: /etc/quietpost/dkim.pem}", "Signs all mail, where the server does not.", false},
 		{"smtp", object(nil, m.SMTP.keys()...), "{host: smtp.example.com}", "The server that takes our mail.", true},
 	}
 }
@@ -68,6 +70,14 @@ func (m *Mail) from() value {
 	return v
 }
 
+func (d *DKIM) keys() []key {
+	return []key{
+		{"domain", text(&d.Domain, hostName), "example.com", "The domain that signs: that of the sender, or one above it.", true},
+		{"selector", text(&d.Selector, hostName), "quietpost", "The public key stands in the DNS at SELECTOR._domainkey.DOMAIN.", true},
+		{"key_file", file(&d.KeyFile), "/etc/quietpost/dkim.pem", "File with the private key in PEM, RSA or Ed25519.", true},
+	}
+}
+
 func (s *SMTP) keys() []key {
 	return []key{
 		{"host", text(&s.Host, hostName), "smtp.example.com", "Name or IP address of the server.", true},
@@ -76,7 +86,7 @@ func (s *SMTP) keys() []key {
 		{"ca_file", file(&s.CAFile), "/etc/ssl/certs/our-ca.pem", "Certificates to check the server with, instead of the system's.", false},
 		{"username", text(&s.Username, line), "digest@example.com", "To log in with; without it there is no login.", false},
 		{"password_file", file(&s.PasswordFile), `"${CREDENTIALS_DIRECTORY}/smtp"`, "File with the password.", false},
-		{"connections", number(&s.Connections, 1, 64), "4", "Connections at once. Default 4.", false},
+		{"connections", number(&s.Connections, 1, 64), "4", "Connections at once, no more than the server allows; of two or more, one is kept free for what is urgent. Default 4.", false},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type generation struct {
 	cfg     *loaded
 	set     *digest.Settings
 	builder *digest.Builder
+	desk    *digest.MailDesk
 	entries []digest.Entry
 	sources []webhook.Source
 	boxes   []*mailbox.Mailbox
@@ -56,17 +58,12 @@ const sendTimeout = 2 * time.Minute
 
 // build makes a generation; it is where all of a configuration's faults come to light, before anything starts.
 func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
-	g := &generation{cfg: cfg, set: h.settings(cfg), sources: cfg.sources, beats: map[string]time.Time{}, faults: map[string]error{}}
-	renderer, err := templates.New()
-	if err != nil {
+	g := &generation{cfg: cfg, set: settings(cfg.Config, cfg.policy, h.instance), sources: cfg.sources, beats: map[string]time.Time{}, faults: map[string]error{}}
+	var err error
+	if g.builder, err = builder(h.store, cfg.Config); err != nil {
 		return nil, err
 	}
-	composer, err := mailer.NewComposer(mailer.ComposerOptions{From: mail.Address{Name: cfg.Mail.FromName, Address: cfg.Mail.From},
-		ReplyTo: cfg.Mail.ReplyTo})
-	if err != nil {
-		return nil, fmt.Errorf("mail: %w", err)
-	}
-	g.builder = &digest.Builder{Store: h.store, Renderer: renderer, Composer: composer}
+	g.desk = &digest.MailDesk{Desk: h.desk, Store: h.store, Composer: g.builder.Composer, Builder: g.builder}
 	for i := range cfg.Subscribers {
 		g.entries = append(g.entries, entry(&cfg.Subscribers[i]))
 	}
@@ -75,16 +72,21 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 		return nil, fmt.Errorf("mail.smtp: %w", err)
 	}
 	all := []string{digest.LaneAlert, digest.LaneLetter, digest.LaneDigest}
-	for i := range cfg.Mail.SMTP.Connections + 1 {
-		lanes := all
-		if i == 0 {
+	n := cfg.Mail.SMTP.Connections
+	for i := range n {
+		lanes, most := all, 0
+		switch {
+		case n == 1:
+			most = 1 // what is urgent waits for one mail at most
+		case i == 0:
 			lanes = all[:2] // one connection is never busy with a digest
 		}
 		t, err := mailer.NewTransport(smtp)
 		if err != nil {
 			return nil, fmt.Errorf("mail.smtp: %w", err)
 		}
-		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Lanes: lanes, Timeout: sendTimeout, Now: h.e.now, Jitter: jitter})
+		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Lanes: lanes, Most: most, Timeout: sendTimeout, Now: h.e.now,
+			Jitter: jitter, Bounced: h.bounced})
 	}
 	for i := range cfg.Inboxes {
 		b, err := h.mailbox(cfg, &cfg.Inboxes[i])
@@ -96,17 +98,51 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 	return g, ctx.Err()
 }
 
+// builder makes what cuts editions.
+func builder(store digest.Store, cfg *config.Config) (*digest.Builder, error) {
+	renderer, err := templates.New()
+	if err != nil {
+		return nil, err
+	}
+	composer, err := mailer.NewComposer(mailer.ComposerOptions{From: mail.Address{Name: cfg.Mail.FromName, Address: cfg.Mail.From},
+		ReplyTo: cfg.Mail.ReplyTo})
+	if err != nil {
+		return nil, fmt.Errorf("mail: %w", err)
+	}
+	return &digest.Builder{Store: store, Renderer: renderer, Composer: composer}, nil
+}
+
+// transport are the options of all connections to the mail server.
 func (h *house) transport(cfg *loaded) (o mailer.TransportOptions, err error) {
 	s := cfg.Mail.SMTP
-	o = mailer.TransportOptions{Host: s.Host, Port: s.Port, TLS: s.TLS, Username: s.Username, From: cfg.Mail.ReplyTo,
+	o = mailer.TransportOptions{Host: s.Host, Port: s.Port, TLS: s.TLS, Username: s.Username, From: cfg.Mail.ReturnPath,
 		HELO: host(cfg.BaseURL), Timeout: sendTimeout}
 	if o.From == "" {
 		o.From = cfg.Mail.From
+	} else { // reports arrive where they are read
+		path := o.From
+		o.ReturnPath = func(m *digest.Message) string { return digest.ReturnPath(path, h.instance, m.ID) }
+	}
+	if o.Signer, err = signer(&cfg.Mail.DKIM); err != nil {
+		return o, err
 	}
 	if o.CAFile, err = resolve(s.CAFile); err == nil {
 		o.Password, err = password(s.PasswordFile)
 	}
 	return o, err
+}
+
+// signer reads the key of DKIM; nil without one.
+func signer(d *config.DKIM) (*mailer.Signer, error) {
+	path, err := resolve(d.KeyFile)
+	if err != nil || path == "" {
+		return nil, err
+	}
+	key, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("dkim.key_file: %w", err)
+	}
+	return mailer.NewSigner(d.Domain, d.Selector, key)
 }
 
 func (h *house) mailbox(cfg *loaded, in *config.Inbox) (*mailbox.Mailbox, error) {
@@ -115,6 +151,7 @@ func (h *house) mailbox(cfg *loaded, in *config.Inbox) (*mailbox.Mailbox, error)
 		return nil, err
 	}
 	o.Intake, o.Leave, o.Log, o.Metrics, o.Kept = h.intake, h.leave, h.log, h.metrics.inboxes, cfg.Retention.Items.Std()
+	o.Bounce, o.Desk, o.Thread, o.Titled = h.bounced, deskDoor{h}, h.threadOfItem, h.threadTitled
 	return mailbox.New(o)
 }
 
@@ -280,6 +317,7 @@ func (h *house) told(occasion string, t digest.Tally, err error) error {
 
 // reslot heals next slots; see digest.Calendar.
 func (h *house) reslot(ctx context.Context, g *generation) {
+	h.wake(ctx, g)
 	_, faults, err := g.builder.Reslot(ctx, h.e.now(), g.set)
 	if err = errors.Join(append(faults, err)...); err != nil && ctx.Err() == nil {
 		h.log.Error("slots", "error", err)

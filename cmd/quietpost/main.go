@@ -47,6 +47,8 @@ type cli struct {
 	Init        initCmd        `cmd:"" help:"Write a configuration to begin with; asks on a terminal."`
 	Check       checkCmd       `cmd:"" help:"Check the configuration and tell all faults at once."`
 	Post        postCmd        `cmd:"" help:"Post one item to a running daemon; its body is read from standard input."`
+	Send        sendCmd        `cmd:"" help:"Send one person's digest now."`
+	Preview     previewCmd     `cmd:"" help:"Show one person's next digest as it would be now; changes nothing."`
 	Items       itemsCmd       `cmd:"" help:"What was collected."`
 	Projects    projectsCmd    `cmd:"" help:"The projects that items belong to."`
 	Trace       traceCmd       `cmd:"" help:"The way of one item: received, grouped, held, queued, accepted, per person."`
@@ -64,7 +66,7 @@ type cli struct {
 }
 
 // later are commands of the plan that this version does not have.
-var later = map[string]bool{"preview": true, "send": true}
+var later = map[string]bool{}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)

@@ -54,6 +54,7 @@ type house struct {
 	store    *sqlite.DB
 	instance []byte
 	intake   *digest.Intake
+	bounces  *digest.Bounces
 	desk     *digest.Desk
 	hooks    *webhook.Handler
 	web      *web.Handler
@@ -102,9 +103,10 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err
 		return err
 	}
 	h.intake = &digest.Intake{Store: store, Kick: h.kicked, Quarantined: h.quarantined}
+	h.bounces = &digest.Bounces{Store: store, Instance: h.instance, Policy: digest.DefaultBouncePolicy(), Now: e.now, Recorded: h.recorded}
 	h.hooks = webhook.New(webhook.Options{Intake: h.intake, Now: e.now, Log: log, Registry: h.registry,
 		Refused: h.watch.refuse, TrustedProxies: cfg.HTTP.TrustedProxies, BaseURL: cfg.BaseURL})
-	h.web = web.New(web.Options{Archive: store, Desk: h.desk, Instance: h.instance, Registry: h.registry, Ready: h.ready,
+	h.web = web.New(web.Options{Archive: store, Desk: h.desk, Confirm: confirmer{h}, Instance: h.instance, Registry: h.registry, Ready: h.ready,
 		APIToken: func() [][]byte { return h.gen.Load().cfg.tokens },
 		Project:  func(key string) string { return h.gen.Load().set.Policy.Project(key) },
 		Title:    func(key string) string { return h.gen.Load().set.Policy.Title(key) },
@@ -305,13 +307,13 @@ func notify(log *slog.Logger, state string) {
 func closing(err *error, fn func() error) { *err = errors.Join(*err, fn()) }
 
 // settings are what editions are cut by under a configuration.
-func (h *house) settings(cfg *loaded) *digest.Settings {
+func settings(cfg *config.Config, policy *digest.Policy, instance []byte) *digest.Settings {
 	return &digest.Settings{
-		Policy:   cfg.policy,
+		Policy:   policy,
 		Calendar: digest.Calendar{Named: cfg.Schedules, Zone: cfg.TimeZone},
 		Alerts: digest.AlertPolicy{Gather: cfg.Alerts.Gather.Std(), FollowUpEvery: cfg.Alerts.FollowUpEvery.Std(),
 			MaxPerHour: cfg.Alerts.MaxPerHour},
-		Top: cfg.Digests.Top, BaseURL: cfg.BaseURL, Inbox: cfg.Mail.ReplyTo, Instance: h.instance, Operators: cfg.Operators,
+		Top: cfg.Digests.Top, BaseURL: cfg.BaseURL, Inbox: cfg.Mail.ReplyTo, Instance: instance, Operators: cfg.Operators,
 	}
 }
 

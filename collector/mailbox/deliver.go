@@ -174,29 +174,46 @@ func (m *Mailbox) delivery(ctx context.Context, in Intake, raw []byte, arrived t
 	case r.Own:
 		return ignored(d, "a mail that quietpost made"), nil
 	case r.Report != "":
-		return ignored(d, r.Report), nil
+		return m.bounced(ctx, d, &r, part, arrived)
 	case r.AutoReply:
 		return ignored(d, "an automatic reply"), nil
-	case strings.HasPrefix(part, "b-"):
+	case strings.HasPrefix(part, "b-"): // only servers know that address: a report in words that nobody has seen yet
 		return ignored(d, "mail to a bounce address"), nil
 	case strings.HasPrefix(part, "u-") && m.o.Leave != nil:
 		return m.leave(ctx, d, part[2:])
-	case part == "desk" || strings.HasPrefix(part, "c-") || strings.HasPrefix(part, "u-") || part == "" && r.Command != "":
-		return quarantined(d, "commands by mail: not yet"), nil
+	}
+	mail := m.deskMail(&r, part, d.Receipt.Key, arrived)
+	if mail.ToDesk || mail.Token != "" || len(mail.Answers) > 0 {
+		mail.Authenticated, _ = reader.Authenticate(raw, &r, m.o.Trust, m.lookup(ctx))
+		if why, handled, err := m.command(ctx, mail, &r); handled || err != nil {
+			return ignored(d, why), err
+		}
+	}
+	switch {
+	case mail.ToDesk || mail.Token != "" || strings.HasPrefix(part, "u-"):
+		return quarantined(d, "it is for the desk, and this inbox has none"), nil
 	case r.From.Address == "":
 		return quarantined(d, "it names no sender"), nil
-	case !m.mayPost(r.From.Address):
+	case !m.mayPost(r.From.Address) && (r.Writer.Address == "" || !m.mayPost(r.Writer.Address)):
 		return quarantined(d, r.From.Address+" may not post here (accept: "+strings.Join(m.o.Accept, ", ")+")"), nil
+	case m.tooMany(r.From.Address, arrived):
+		return quarantined(d, fmt.Sprintf("more than %d mails of %s in an hour", maxPerSender, r.From.Address)), nil
 	}
-	known, err := threadOf(ctx, in, &r)
+	known, choices, err := m.belongs(ctx, in, &r, parts)
 	if err != nil {
 		return digest.Delivery{}, err
 	}
 	ok, why := reader.Authenticate(raw, &r, m.o.Trust, m.lookup(ctx))
-	for _, p := range m.projects(in, &r, parts, known) {
+	if r.Writer.Address != "" && m.o.Trust != reader.TrustInside {
+		ok, why = false, "it came through a list, which vouches for itself only"
+	}
+	for _, p := range choices {
 		it := m.item(&r, p, known, arrived)
 		it.Authenticated = ok
 		it.Reasons["authenticated"] = why
+		if it.State = ""; ok { // who is not known must not end an incident
+			it.State = r.State
+		}
 		if r.Urgent != "" {
 			if it.Urgent = ok; ok {
 				it.Reasons["urgent"] = r.Urgent
@@ -206,7 +223,31 @@ func (m *Mailbox) delivery(ctx context.Context, in Intake, raw []byte, arrived t
 		}
 		d.Items = append(d.Items, it)
 	}
-	return d, nil
+	if m.o.Desk != nil && len(mail.Answers) > 0 && r.NoAnswer == "" {
+		err = m.o.Desk.Kept(ctx, mail)
+	}
+	return d, err
+}
+
+// bounced hands over what a report says. Saying it twice must do no harm: the mail may be asked for again.
+func (m *Mailbox) bounced(ctx context.Context, d digest.Delivery, r *reader.Reading, part string, arrived time.Time) (digest.Delivery, error) {
+	if m.o.Bounce == nil {
+		return ignored(d, r.Report), nil
+	}
+	token, _ := strings.CutPrefix(part, "b-")
+	if token == part {
+		token = ""
+	}
+	for _, b := range r.Bounces {
+		b.Token, b.At = token, arrived
+		if b.At.IsZero() {
+			b.At = m.o.Now()
+		}
+		if err := m.o.Bounce(ctx, b); err != nil {
+			return digest.Delivery{}, fmt.Errorf("a delivery report: %w", err)
+		}
+	}
+	return ignored(d, r.Report), nil
 }
 
 // leave does what the List-Unsubscribe address of a mail of ours asks for. It may come twice: leaving is that, too.
@@ -229,11 +270,20 @@ func (m *Mailbox) item(r *reader.Reading, p choice, known thread, arrived time.T
 		Thread: known.name, OccurredAt: occurred(r.Date, arrived), ReceivedAt: m.o.Now(),
 		Reasons: map[string]digest.Reason{"project": p.reason},
 	}
+	if r.Writer.Name != "" {
+		it.Author = r.Writer.Name
+	}
 	if it.Author == "" {
 		it.Author = r.From.Address
 	}
 	if r.Reply {
 		it.Event = "mail.reply"
+	}
+	if r.Event != "" { // a tool or a calendar made it
+		it.Event, it.State, it.Level = r.Event, r.State, r.Level
+	}
+	if r.Thread != "" {
+		it.Thread = r.Thread
 	}
 	switch {
 	case it.Kind != "":

@@ -55,6 +55,14 @@ type Intake interface {
 	ThreadOf(ctx context.Context, messageIDs []string) (project, thread string, err error)
 }
 
+// Desk is what commands by mail go to.
+type Desk interface {
+	// Take carries a mail out and answers it, once whatever how often it is called; handled is false for one that is no command.
+	Take(ctx context.Context, m digest.DeskMail) (why digest.Reason, handled bool, err error)
+	// Kept is told of an answer to another mail that became an item.
+	Kept(ctx context.Context, m digest.DeskMail) error
+}
+
 // Options of one inbox.
 type Options struct {
 	Name     string // of the source
@@ -77,7 +85,11 @@ type Options struct {
 	Project string        // of mail that names none
 
 	Intake    Intake
-	Leave     func(ctx context.Context, token string) error // ends what a signed link is for; nil: such mail is quarantined
+	Leave     func(ctx context.Context, token string) error                                // ends what a signed link is for; nil: such mail is quarantined
+	Desk      Desk                                                                         // nil: commands are quarantined
+	Thread    func(ctx context.Context, itemID string) (project, thread string, err error) // of an item; digest.ErrNotFound; nil: none
+	Bounce    func(ctx context.Context, b digest.Bounce) error                             // takes what delivery reports say; nil: they are only kept
+	Titled    func(ctx context.Context, project, title string) (thread string, err error)  // of the newest items; digest.ErrNotFound; nil: none
 	Now       func() time.Time
 	Log       *slog.Logger
 	LookupTXT func(ctx context.Context, name string) ([]string, error) // nil: no DKIM check; net.Resolver's fits
@@ -101,8 +113,9 @@ type Mailbox struct {
 	local string // of the address
 	host  string // of the address
 
-	mu     sync.Mutex
-	status Status
+	mu      sync.Mutex
+	status  Status
+	senders map[string][]time.Time // when the mails of a sender arrived, of the last hour
 
 	failing  failing  // this and the next are of the one goroutine of Run
 	survived survived // it outlives sessions

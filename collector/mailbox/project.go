@@ -56,7 +56,8 @@ func reserved(part string) bool {
 	return false
 }
 
-// projects decides whose mail it is: the address, the subject, List-Id, the thread it answers, the inbox's default, in
+// projects decides whose mail it is: the address, the subject, List-Id or what a tool says
+// in its stead, the thread it answers, the inbox's default, in
 // this order. A mail to several projects' addresses belongs to each of them: the copies that a server delivers for
 // them are one mail to us.
 func (m *Mailbox) projects(in Intake, r *reader.Reading, parts []string, known thread) []choice {
@@ -74,7 +75,11 @@ func (m *Mailbox) projects(in Intake, r *reader.Reading, parts []string, known t
 		return out
 	case r.Project != "":
 		return []choice{{r.Project, digest.Reason("the subject says [" + r.Project + "]")}}
-	case r.ListID != "":
+	}
+	if key := digest.ProjectKey(r.ToolProject); key != "" && (strings.Contains(key, "/") || in.KnownProject(key)) {
+		return []choice{{key, digest.Reason("named by " + r.Event)}}
+	}
+	if r.ListID != "" {
 		if key := listProject(in, r); key != "" {
 			return []choice{{key, digest.Reason("it came from the list " + r.ListID)}}
 		}

@@ -33,6 +33,7 @@ type Memory struct {
 	alertMarks  map[alertKey]digest.AlertMark
 	parts       []part
 	messages    []digest.Message
+	bounces     []digest.BounceNote
 	hours       []digest.SourceHour // in order of source and hour
 	troubles    []digest.Trouble
 }
@@ -88,13 +89,7 @@ func (m *Memory) AddItems(ctx context.Context, d digest.Delivery) (digest.Result
 		return digest.Result{}, err
 	}
 	defer m.mu.Unlock()
-	if d.Mark != nil {
-		m.setMark(*d.Mark)
-	}
-	if d.Replay != 0 {
-		return m.replay(d)
-	}
-	return m.add(d), nil
+	return m.add(d)
 }
 
 // AddBatch implements digest.IntakeStore. In memory nothing fails halfway.
@@ -104,28 +99,35 @@ func (m *Memory) AddBatch(ctx context.Context, ds []digest.Delivery) (results []
 	}
 	defer m.mu.Unlock()
 	for _, d := range ds {
-		if d.Mark != nil {
-			m.setMark(*d.Mark)
+		res, err := m.add(d)
+		if err != nil {
+			return nil, err
 		}
-		results = append(results, m.add(d))
+		results = append(results, res)
 	}
 	return results, nil
 }
 
-func (m *Memory) add(d digest.Delivery) digest.Result {
+func (m *Memory) add(d digest.Delivery) (digest.Result, error) {
+	if d.Mark != nil {
+		m.setMark(*d.Mark)
+	}
+	if d.Replay != 0 {
+		return m.replay(d)
+	}
 	r := d.Receipt
 	r.ReceivedAt = milli(r.ReceivedAt)
 	if first := m.receiptOf(&r); first != nil {
 		res := m.result(first)
 		res.Duplicate, res.Differs = true, first.Sum != r.Sum
-		return res
+		return res, nil
 	}
 	r.ID = int64(len(m.receipts)) + 1
 	r.Header, r.Raw = clone(r.Header), clone(r.Raw)
 	m.receipts = append(m.receipts, r)
 	m.addHour(digest.SourceHourOf(&r))
 	m.append(d.Items, &r)
-	return m.result(&r)
+	return m.result(&r), nil
 }
 
 // append adds the items of a receipt.

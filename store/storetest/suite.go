@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) digest.Store) {
 		{"editions", editionTests},
 		{"alerts", alertTests},
 		{"outbox", outboxTests},
+		{"bounces", bounceTests},
 		{"archive", archiveTests},
 		{"sources", sourceTests},
 		{"whole", wholeTests},
@@ -123,6 +124,7 @@ func fill(f *fixture) {
 	f.ok(err)
 	f.same("lost", lost, []int64(nil))
 	f.lease(1)
+	f.ok(f.RecordBounce(bg, bounce(m.MessageID, digest.BounceSoft), suspended(must(f.Subscribers(bg))[0])))
 }
 
 // A fixture is one test and its store.
@@ -268,6 +270,7 @@ type kept struct {
 	Alerted     []string
 	Due         []digest.Due
 	NextMessage time.Time
+	Bounces     []digest.BounceNote
 	Counts      digest.Counts
 	SourceHours []digest.SourceHour
 	Troubles    []digest.Trouble
@@ -326,6 +329,8 @@ func dump(t tester, s digest.Store) (k kept) {
 	note("Due", err)
 	k.NextMessage, err = s.NextMessage(bg, lanes)
 	note("NextMessage", err)
+	k.Bounces, err = s.Bounces(bg, 0, all)
+	note("Bounces", err)
 	k.Counts, err = s.Counts(bg)
 	note("Counts", err)
 	k.SourceHours, err = s.SourceHours(bg, t0.Add(-time.Hour))

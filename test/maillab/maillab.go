@@ -23,8 +23,9 @@ import (
 	"time"
 )
 
-// Users have a mailbox NAME@lab.test with the password that Password gives. Mail to NAME+anything arrives there too.
-var Users = []string{"inbox", "digest", "reader", "second", "third", "operator"}
+// Users have a mailbox NAME@lab.test with the password that Password gives. Mail to NAME+anything arrives there too. That of
+// "full" has room for one KiB: Postfix takes mail for it, and then returns it.
+var Users = []string{"inbox", "digest", "reader", "second", "third", "operator", "full"}
 
 // Address is a user's mail address and login name.
 func Address(name string) string { return name + "@lab.test" }
@@ -151,7 +152,11 @@ func (l *Lab) prepare() error {
 	l.Ports = Ports{FreePort(), FreePort(), FreePort(), FreePort(), FreePort(), FreePort(), FreePort(), l.policy.port()}
 	users := ""
 	for _, name := range Users {
-		users += Address(name) + ":{PLAIN}" + Password(name) + "::::::\n"
+		users += Address(name) + ":{PLAIN}" + Password(name) + "::::::"
+		if name == "full" {
+			users += "userdb_quota_rule=*:storage=1K"
+		}
+		users += "\n"
 	}
 	if err := os.WriteFile(filepath.Join(l.Dir, "users"), []byte(users), 0o644); err != nil {
 		return err
