@@ -35,7 +35,8 @@ type IntakeStore interface {
 	// ErrConflict, or ErrNotFound if there is none.
 	AddItems(ctx context.Context, d Delivery) (Result, error)
 
-	// AddBatch keeps deliveries of one source in their order, each as AddItems would, all of them or none.
+	// AddBatch keeps deliveries of one source in their order, each as AddItems would, all of them or none. None is a
+	// replay.
 	AddBatch(ctx context.Context, ds []Delivery) ([]Result, error)
 
 	// Mark gives an inbox's mark; ErrNotFound before first contact.

@@ -65,7 +65,7 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 	for i := range cfg.Subscribers {
 		g.entries = append(g.entries, entry(&cfg.Subscribers[i]))
 	}
-	smtp, err := h.transport(cfg)
+	smtp, err := transportOptions(cfg, h.instance)
 	if err != nil {
 		return nil, fmt.Errorf("mail.smtp: %w", err)
 	}
@@ -87,7 +87,7 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 			Jitter: jitter, Bounced: h.bounced})
 	}
 	for i := range cfg.Inboxes {
-		b, err := h.mailbox(&cfg.Inboxes[i])
+		b, err := h.mailbox(cfg, &cfg.Inboxes[i])
 		if err != nil {
 			return nil, fmt.Errorf("inbox %s: %w", cfg.Inboxes[i].Name, err)
 		}
@@ -110,8 +110,8 @@ func builder(store digest.Store, cfg *config.Config) (*digest.Builder, error) {
 	return &digest.Builder{Store: store, Renderer: renderer, Composer: composer}, nil
 }
 
-// transport are the options of all connections to the mail server.
-func (h *house) transport(cfg *loaded) (o mailer.TransportOptions, err error) {
+// transportOptions are those of all connections to the mail server.
+func transportOptions(cfg *loaded, instance []byte) (o mailer.TransportOptions, err error) {
 	s := cfg.Mail.SMTP
 	o = mailer.TransportOptions{Host: s.Host, Port: s.Port, TLS: s.TLS, Username: s.Username, From: cfg.Mail.ReturnPath,
 		HELO: host(cfg.BaseURL), Timeout: sendTimeout}
@@ -119,7 +119,7 @@ func (h *house) transport(cfg *loaded) (o mailer.TransportOptions, err error) {
 		o.From = cfg.Mail.From
 	} else { // reports arrive where they are read
 		path := o.From
-		o.ReturnPath = func(m *digest.Message) string { return digest.ReturnPath(path, h.instance, m.ID) }
+		o.ReturnPath = func(m *digest.Message) string { return digest.ReturnPath(path, instance, m.ID) }
 	}
 	if o.Signer, err = signer(&cfg.Mail.DKIM); err != nil {
 		return o, err
@@ -143,16 +143,12 @@ func signer(d *config.DKIM) (*mailer.Signer, error) {
 	return mailer.NewSigner(d.Domain, d.Selector, key)
 }
 
-func (h *house) mailbox(in *config.Inbox) (*mailbox.Mailbox, error) {
-	o := mailOptions(in)
-	o.Intake, o.Leave, o.Bounce, o.Now, o.Log = h.intake, h.leave, h.bounced, h.e.now, h.log.With("inbox", in.Name)
-	var err error
-	if o.CAFile, err = resolve(in.IMAP.CAFile); err == nil {
-		o.Password, err = password(in.IMAP.PasswordFile)
-	}
+func (h *house) mailbox(cfg *loaded, in *config.Inbox) (*mailbox.Mailbox, error) {
+	o, err := inboxOptions(cfg.dataDir, in, h.e.now)
 	if err != nil {
 		return nil, err
 	}
+	o.Intake, o.Leave, o.Bounce, o.Log, o.Metrics = h.intake, h.leave, h.bounced, h.log, h.metrics.inboxes
 	return mailbox.New(o)
 }
 
@@ -200,6 +196,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 			}
 		})
 	}
+	run(func() { h.every(ctx, g, "inboxes", nil, h.tickInboxes) })
 	h.stop = func() {
 		cancel()
 		wg.Wait()

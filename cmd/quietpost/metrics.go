@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"quietpost/collector/mailbox"
 	"quietpost/digest"
 )
 
@@ -15,6 +16,7 @@ type metrics struct {
 	faults   *prometheus.CounterVec
 	sent     *prometheus.CounterVec
 	bounces  *prometheus.CounterVec
+	inboxes  *mailbox.Metrics
 }
 
 func newMetrics(r prometheus.Registerer, store digest.ArchiveStore) *metrics {
@@ -32,6 +34,7 @@ func newMetrics(r prometheus.Registerer, store digest.ArchiveStore) *metrics {
 		oldest:      desc("outbox_oldest_due_timestamp_seconds", "When the oldest message that is not done was due; 0 for none."),
 	})
 	return &metrics{
+		inboxes:  mailbox.NewMetrics(r),
 		editions: vec("editions_total", "Editions committed; empty ones send nothing.", "occasion", "result"),
 		faults:   vec("edition_faults_total", "Editions that could not be cut; they are tried again.", "occasion"),
 		sent:     vec("send_attempts_total", "Attempts to hand a message over, by what became of it: delivered, queued (deferred: to be tried again) or failed.", "lane", "state"),

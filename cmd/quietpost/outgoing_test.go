@@ -1,13 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -125,7 +127,7 @@ func TestOutboxFromTheShell(t *testing.T) {
 	if got := s.ok("outbox", "show", "2"); !strings.Contains(got, "failed") || !strings.Contains(got, "not kept any more") {
 		t.Error(got)
 	}
-	metrics := s.get("/metrics")
+	_, metrics := s.get("/metrics")
 	for _, want := range []string{
 		`quietpost_outbox_messages{lane="alert",state="delivered"} 1`, `quietpost_outbox_messages{lane="alert",state="failed"} 1`,
 		`quietpost_outbox_messages{lane="digest",state="queued"} 0`, `quietpost_outbox_messages{lane="digest",state="bounced"} 0`,
@@ -136,16 +138,6 @@ func TestOutboxFromTheShell(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, metrics)
 		}
 	}
-}
-
-func (s *service) get(path string) string {
-	s.t.Helper()
-	resp, err := http.Get(s.url + path)
-	s.must(err)
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	s.must(err)
-	return string(raw)
 }
 
 // TestSignedWithAReturnPath: the whole daemon signs what it sends, over what RFC 8058 asks for, and each mail comes back to a
@@ -223,7 +215,7 @@ func TestARefusedReaderIsSuspendedAndResumes(t *testing.T) {
 	instance, err := db.InstanceKey(t.Context())
 	s.must(err)
 	link := "/r/" + digest.Token(instance, digest.TokenResume, "1")
-	if page := s.get(link); !strings.Contains(page, "5.1.1 no such user") {
+	if _, page := s.get(link); !strings.Contains(page, "5.1.1 no such user") {
 		t.Error(page)
 	}
 	s.inbox.wait(t, 0)
@@ -263,5 +255,32 @@ func TestManyRefusalsAreTold(t *testing.T) {
 	}
 	if list := s.ok("subscribers", "list"); strings.Contains(list, "suspended") {
 		t.Error(list)
+	}
+}
+
+// noDNS is a DNS that knows nobody.
+type noDNS struct{}
+
+func (noDNS) LookupTXT(_ context.Context, name string) ([]string, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+}
+
+func (noDNS) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+}
+
+func TestDoctorOnTheSender(t *testing.T) {
+	s := newService(t, readers)
+	var out bytes.Buffer
+	e := s.env(t.Context())
+	e.stdout, e.dns = &out, noDNS{}
+	if code := run(e, []string{"--config", s.file, "doctor"}); code != 1 {
+		t.Errorf("exit %d", code)
+	}
+	for _, want := range []string{"ok    smtp: 127.0.0.1:", "ok    smtp sender: it takes mail from digest@example.com", "FAIL  spf: example.com has no SPF record",
+		"FAIL  dmarc: there is no DMARC record for example.com", `v=DMARC1; p=none`, "FAIL  reports: delivery reports to example.com would not arrive"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, out.String())
+		}
 	}
 }

@@ -64,6 +64,8 @@ type house struct {
 	gen  atomic.Pointer[generation]
 	stop func() // ends the loops of the generation, and waits
 
+	troubles map[string]trouble // by inbox: what the operators were told; of one loop
+
 	alerts chan struct{} // kicks: they only save waiting
 	outbox chan struct{}
 	watch  watch
@@ -93,7 +95,8 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err
 	defer closing(&err, store.Close)
 
 	h := &house{e: e, log: log, file: file, store: store, desk: &digest.Desk{Store: store}, registry: prometheus.NewRegistry(),
-		alerts: make(chan struct{}, 1), outbox: make(chan struct{}, 1), watch: watch{kick: make(chan struct{}, 1)}}
+		troubles: map[string]trouble{},
+		alerts:   make(chan struct{}, 1), outbox: make(chan struct{}, 1), watch: watch{kick: make(chan struct{}, 1)}}
 	h.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	h.metrics = newMetrics(h.registry, store)
 	if h.instance, err = store.InstanceKey(e.ctx); err != nil {

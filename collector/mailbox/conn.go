@@ -103,15 +103,21 @@ func (m *Mailbox) connect(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{m: m, guard: newGuard(conn), kick: make(chan struct{}, 1)}
-	s.pending = &pending{Intake: m.o.Intake, flush: s.flush, ids: map[string]bool{}, projects: map[string]bool{}}
-	s.stop = context.AfterFunc(ctx, func() { s.guard.cut("stopped") })
+	s := m.newSession(ctx, conn)
 	if err := s.login(ctx); err != nil {
 		err = s.why(err)
 		s.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// newSession is one on a connection, not logged in yet. It is cut when ctx ends.
+func (m *Mailbox) newSession(ctx context.Context, conn net.Conn) *session {
+	s := &session{m: m, guard: newGuard(conn), kick: make(chan struct{}, 1)}
+	s.pending = &pending{Intake: m.o.Intake, flush: s.flush, now: newHeap(), old: newHeap()}
+	s.stop = context.AfterFunc(ctx, func() { s.guard.cut("stopped") })
+	return s
 }
 
 func (m *Mailbox) dial(ctx context.Context) (net.Conn, error) {
@@ -195,7 +201,7 @@ func startTLS(conn net.Conn) error {
 
 // A greeted connection begins with the greeting that was read before it was secured.
 type greeted struct {
-	net.Conn
+	*tls.Conn
 	greeting string
 }
 

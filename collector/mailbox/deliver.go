@@ -8,148 +8,54 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"quietpost/collector/reader"
 	"quietpost/digest"
 )
 
-// A pending is what was read and is not stored yet. It stands before the intake while a batch is read, so that a mail
-// finds the one before it as if that were stored.
-type pending struct {
-	Intake
-	flush    func(context.Context) error
-	ds       []digest.Delivery
-	size     int
-	ids      map[string]bool // Message-IDs
-	arrived  time.Time       // when the server had the last one
-	mu       sync.Mutex      // a mail is read in a goroutine of its own
-	projects map[string]bool
-}
-
-// ThreadOf stores what is pending when the mail asked for is there.
-func (p *pending) ThreadOf(ctx context.Context, messageIDs []string) (project, thread string, err error) {
-	if slices.ContainsFunc(messageIDs, func(id string) bool { return p.ids[id] }) {
-		if err := p.flush(ctx); err != nil {
-			return "", "", err
-		}
-	}
-	return p.Intake.ThreadOf(ctx, messageIDs)
-}
-
-// KnownProject knows the projects of pending items too.
-func (p *pending) KnownProject(key string) bool {
-	p.mu.Lock()
-	known := p.projects[key]
-	p.mu.Unlock()
-	return known || p.Intake.KnownProject(key)
-}
-
-func (p *pending) add(d digest.Delivery) {
-	p.ds = append(p.ds, d)
-	p.size += len(d.Receipt.Raw)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := range d.Items {
-		p.ids[d.Items[i].MessageID], p.projects[digest.ProjectKey(d.Items[i].Project)] = true, true
-	}
-}
-
-// take gives what is pending, and nothing is.
-func (p *pending) take() []digest.Delivery {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	ds := p.ds
-	p.ds, p.size = nil, 0
-	clear(p.ids)
-	clear(p.projects)
-	return ds
-}
-
 // maxTries is how often the process may end in the midst of reading a mail before that mail is not read any more.
 const maxTries = 2
 
-// accept reads a mail; flush stores it. It comes back with an error only when the mail is to be asked for again; one
-// that cannot be read goes into quarantine with its raw bytes.
+// accept reads a mail and hands it on to be stored. It comes back with an error only when the mail is to be asked for
+// again; one that cannot be read goes into quarantine with its raw bytes.
 func (s *session) accept(ctx context.Context, t text, e entry) error {
-	before := s.mark
-	if n := len(s.pending.ds); n > 0 {
-		before = *s.pending.ds[n-1].Mark
-	}
 	var d digest.Delivery
 	var err error
-	if before.Tries >= maxTries && e.uid > before.UID {
+	here := survived{s.mark.UIDValidity, e.uid}
+	if tries := s.mark.Tries; tries >= maxTries && s.pending.empty() && s.storing == nil && s.m.survived != here {
 		d = quarantined(digest.Delivery{Receipt: s.m.receipt(t.raw, nil)},
-			fmt.Sprintf("reading it ended the program %d times, so it is not read any more", before.Tries))
-	} else if d, err = s.m.delivery(ctx, s.pending, t.raw, e.arrived, func() error { return s.tried(ctx) }); err != nil {
+			fmt.Sprintf("reading it ended the program %d times, so it is not read any more", tries))
+	} else if d, err = s.m.delivery(ctx, s.pending, t.raw, e.arrived, func() error { return s.tried(ctx, here) }); err != nil {
 		return err
 	}
+	s.m.survived = here
 	if t.large {
 		d.Receipt.Key = largeKey(d.Receipt.Key, t.sum)
 		d.Receipt.Header = append([]byte(placeHeader(s.m.place(s.mark, e), e)), d.Receipt.Header...)
 	}
 	mark := s.at(e.uid)
 	d.Mark = &mark
-	s.pending.add(d)
-	s.pending.arrived = e.arrived
-	if s.pending.size > batchBytes {
-		return s.flush(ctx)
-	}
-	return nil
+	s.pending.add(d, e.arrived)
+	return s.store(ctx)
 }
+
+// survived is the mail whose reading this process has lived through last.
+type survived struct{ validity, uid uint32 }
 
 // tried writes down that a mail is being read, before it can end the program: reading takes unusually long. What is
 // before it is stored first, so that the mark stands at this one.
-func (s *session) tried(ctx context.Context) error {
+func (s *session) tried(ctx context.Context, here survived) error {
+	if s.m.survived == here { // it was read to its end before, and could not be stored
+		return nil
+	}
 	if err := s.flush(ctx); err != nil {
 		return err
 	}
 	mark := s.mark
 	mark.Tries++
 	return s.move(ctx, mark)
-}
-
-// flush stores what is pending, in one transaction with the mark behind it. Where that fails for another reason than
-// the disk they are stored one by one, and the one at fault is quarantined.
-func (s *session) flush(ctx context.Context) error {
-	ds, arrived := s.pending.take(), s.pending.arrived
-	if len(ds) == 0 {
-		return nil
-	}
-	results, err := s.m.o.Intake.AcceptBatch(ctx, ds)
-	for i := 0; err != nil && i < len(ds); i++ {
-		if errors.Is(err, digest.ErrUnavailable) || ctx.Err() != nil {
-			return fmt.Errorf("storing mail: %w", err)
-		}
-		var res digest.Result
-		if res, err = s.m.one(ctx, ds[i]); err == nil {
-			if results = append(results, res); i+1 < len(ds) {
-				err = errOneByOne
-			}
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("storing mail: %w", err)
-	}
-	s.mark = *ds[len(ds)-1].Mark
-	s.m.stored(ds, results, arrived)
-	return nil
-}
-
-// errOneByOne leads through a batch that could not be stored as a whole.
-var errOneByOne = errors.New("one by one")
-
-// one stores a mail alone.
-func (m *Mailbox) one(ctx context.Context, d digest.Delivery) (digest.Result, error) {
-	res, err := m.o.Intake.Accept(ctx, d)
-	if err != nil && !errors.Is(err, digest.ErrUnavailable) && ctx.Err() == nil {
-		m.o.Log.Error("inbox: a mail cannot be stored as it was read", "uid", d.Mark.UID, "error", err)
-		res, err = m.o.Intake.Accept(ctx, quarantined(d, "it could not be stored as it was read: "+err.Error()))
-	}
-	return res, err
 }
 
 // largeKey is the key of a mail of which only a part is kept: by the sum of all of its body.

@@ -17,7 +17,7 @@ import (
 
 const (
 	batchMails = 100       // mails fetched by one command, and stored in one transaction
-	batchBytes = 1 << 20   // their sizes together, unless it is one
+	batchBytes = 512 << 10 // their sizes together, unless it is one
 	maxStream  = 256 << 20 // bytes of one mail that are looked at
 )
 
@@ -85,6 +85,9 @@ func (s *session) takeAll(ctx context.Context, entries []entry) error {
 			s.guard.cut("given up")
 			<-next.done
 		}
+		if s.storing != nil { // nor may the next session begin beside this
+			<-s.storing.done
+		}
 	}()
 	start := func() {
 		if next = nil; len(entries) > 0 {
@@ -99,6 +102,9 @@ func (s *session) takeAll(ctx context.Context, entries []entry) error {
 		<-now.done
 		if now.err != nil {
 			next = nil
+			if err := s.flush(ctx); err != nil {
+				return err
+			}
 			return s.failed(ctx, now)
 		}
 		behind -= len(now.batch)
@@ -109,6 +115,9 @@ func (s *session) takeAll(ctx context.Context, entries []entry) error {
 		if err := s.take(ctx, now); err != nil {
 			return err
 		}
+	}
+	if err := s.flush(ctx); err != nil {
+		return err
 	}
 	s.m.behind(0)
 	if s.mark.UID < last { // the last ones were not ours, or are gone
@@ -168,7 +177,7 @@ func (s *session) take(ctx context.Context, f *fetched) error {
 			delete(f.texts, e.uid) // its memory may go
 		}
 	}
-	return s.flush(ctx)
+	return nil
 }
 
 // fetch gets the bytes of a batch.

@@ -25,6 +25,11 @@ import (
 // script is a server that answers each command by a function of its own and its tag; an empty answer hangs up.
 func script(t *testing.T, answer func(c net.Conn, tag, line string) string) int {
 	t.Helper()
+	return scriptGreeting(t, "* OK [CAPABILITY IMAP4rev1] ready", answer)
+}
+
+func scriptGreeting(t *testing.T, greeting string, answer func(c net.Conn, tag, line string) string) int {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +43,7 @@ func script(t *testing.T, answer func(c net.Conn, tag, line string) string) int 
 			}
 			go func() {
 				defer c.Close()
-				fmt.Fprint(c, "* OK [CAPABILITY IMAP4rev1] ready\r\n")
+				fmt.Fprint(c, greeting+"\r\n")
 				for in := bufio.NewScanner(c); in.Scan(); {
 					tag, line, _ := strings.Cut(in.Text(), " ")
 					a := answer(c, tag, line)
@@ -297,4 +302,97 @@ func selfSigned(t *testing.T) (tls.Certificate, string) {
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
+}
+
+// A server that says its mails are small and sends large ones must not fill our memory.
+func TestSizesThatAreLies(t *testing.T) {
+	raw := strings.Repeat("x", MaxMail)
+	uids := make([]int, batchMails)
+	for i := range uids {
+		uids[i] = i + 1
+	}
+	port := script(t, func(c net.Conn, tag, line string) string {
+		if asks(line) {
+			for _, uid := range uids {
+				if _, err := fmt.Fprint(c, textOf(uid, uid, raw)); err != nil {
+					return ""
+				}
+			}
+		}
+		return polite(tag, line, uids...)
+	})
+	m, _ := run(t, hostile(t, port, newIntake()))
+	eventually(t, "given up", func() bool { return strings.Contains(m.Status().Err, "more of a mail than it was asked for") })
+	runtime.GC()
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	if mem.HeapSys > 128<<20 {
+		t.Errorf("%d MiB were taken for it", mem.HeapSys>>20)
+	}
+}
+
+// A mail of 100 MB comes through in full, and little of it is ever held.
+func TestHugeMail(t *testing.T) {
+	in := newIntake()
+	head := "From: ana@example.com\r\nTo: updates+apollo@example.com\r\nSubject: Huge\r\nMessage-ID: <huge@example.com>\r\n" +
+		"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nTwo films.\r\n"
+	part := "--b\r\nContent-Type: video/mp4; name=%s\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+	chunk := strings.Repeat(strings.Repeat("QUFB", 19)+"\r\n", 1000)
+	piece, chunks := []byte(chunk), 670 // 52 MB
+	end := "--b--\r\n"
+	one, two := fmt.Sprintf(part, "one.mp4"), fmt.Sprintf(part, "two.mp4")
+	size := len(head) + len(one) + len(two) + 2*chunks*len(chunk) + len(end)
+	port := script(t, func(c net.Conn, tag, line string) string {
+		switch {
+		case asks(line):
+			fmt.Fprintf(c, "* 1 FETCH (UID 1 BODY[]<0> {%d}\r\n%s", size, head)
+			for _, p := range []string{one, two} {
+				fmt.Fprint(c, p)
+				for range chunks {
+					c.Write(piece)
+				}
+			}
+			return end + ")\r\n" + tag + " OK done\r\n"
+		case strings.Contains(line, "RFC822.SIZE"):
+			return fmt.Sprintf("* 1 FETCH (UID 1 RFC822.SIZE %d INTERNALDATE \"01-Jan-2030 00:00:00 +0000\")\r\n%s OK done\r\n", size, tag)
+		}
+		return polite(tag, line, 1)
+	})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	run(t, hostile(t, port, in))
+	eventually(t, "the mail", func() bool { return len(in.titles()) == 1 })
+	runtime.ReadMemStats(&after)
+	it := in.kept[0].Items[0]
+	if it.Project != "apollo" || !strings.HasPrefix(it.Body, "Two films.") || !strings.Contains(it.Body, "one.mp4 (36.4 MiB), two.mp4 (36.4 MiB)") {
+		t.Errorf("item %q: %q", it.Project, it.Body)
+	}
+	if r := in.kept[0].Receipt; len(r.Raw) > 10_000 || !strings.Contains(string(r.Header), "X-Quietpost-Original: imap://") {
+		t.Errorf("kept %d bytes, header %q", len(r.Raw), r.Header)
+	}
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 64<<20 {
+		t.Errorf("%d MiB were allocated", grown>>20)
+	}
+}
+
+// What is said between STARTTLS and TLS is nobody's word, and a server that does not secure is not logged in to.
+func TestStartTLSIsNotTalkedOutOf(t *testing.T) {
+	for greeting, answer := range map[string]string{"* OK hello": "S NO not here\r\n", "* PREAUTH welcome": "S OK go on\r\n", "* BYE no": ""} {
+		asked := make(chan string, 10)
+		port := scriptGreeting(t, greeting, func(_ net.Conn, tag, line string) string {
+			asked <- line
+			return answer
+		})
+		o := hostile(t, port, newIntake())
+		o.TLS = TLSStart
+		m, stop := run(t, o)
+		eventually(t, "told", func() bool { return strings.Contains(m.Status().Err, "STARTTLS") })
+		stop()
+		close(asked)
+		for line := range asked {
+			if line != "STARTTLS" {
+				t.Errorf("%s: it was told %q", greeting, line)
+			}
+		}
+	}
 }

@@ -4,7 +4,7 @@
 //
 // The files stand in the order in which a mail meets them: mailbox.go (Run keeps one session up, for ever), conn.go
 // (bounds on time and bytes), login.go and oauth2.go, session.go (open, list, wait), fetch.go (bytes in batches),
-// deliver.go and project.go (a mail's bytes to a receipt and its items, and to the store), after.go (what becomes of
+// deliver.go and project.go (a mail's bytes to a receipt and its items), store.go (many in one transaction), after.go (what becomes of
 // the mail). metrics.go and probe.go show how it is doing.
 package mailbox
 
@@ -104,7 +104,8 @@ type Mailbox struct {
 	mu     sync.Mutex
 	status Status
 
-	failing failing // of the one goroutine of Run
+	failing  failing  // this and the next are of the one goroutine of Run
+	survived survived // it outlives sessions
 
 	// How a mail is read, and for how long at most.
 	read     func([]byte, reader.Options) reader.Reading

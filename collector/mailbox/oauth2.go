@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -160,13 +161,27 @@ func (o *OAuth2) keep(k keptToken) error {
 		return fmt.Errorf("keeping the refresh token: %w", err)
 	}
 	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+	if err = errors.Join(err, f.Sync(), f.Close(), giveTo(filepath.Dir(dir), dir, f.Name())); err == nil {
 		err = os.Rename(f.Name(), o.Kept)
 	}
 	if err != nil {
 		return fmt.Errorf("keeping the refresh token: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
+}
+
+// giveTo makes files those of a folder's owner: what root writes beside the service (doctor) the service has to read.
+func giveTo(folder string, files ...string) error {
+	info, err := os.Stat(folder)
+	if err != nil || os.Geteuid() != 0 {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		for _, f := range files {
+			err = errors.Join(err, os.Chown(f, int(st.Uid), int(st.Gid)))
+		}
+	}
+	return err
 }
 
 func sumOf(token string) string {

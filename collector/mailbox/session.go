@@ -29,6 +29,7 @@ type session struct {
 
 	mark    digest.Mark
 	pending *pending // read and not yet stored
+	storing *storing // on its way to the disk; nil: nothing
 }
 
 func (s *session) close() {

@@ -82,6 +82,15 @@ func (l *Lab) Deliver(from, to string, raw io.Reader) error {
 	return send(c, from, to, raw)
 }
 
+// DeliverLocal hands a mail to Dovecot itself by LMTP; without an error it is in the mailbox.
+func (l *Lab) DeliverLocal(from, to string, raw io.Reader) error {
+	conn, err := net.DialTimeout("tcp", addr(l.Ports.LMTP), deadline)
+	if err != nil {
+		return err
+	}
+	return send(smtp.NewClientLMTP(conn), from, to, raw)
+}
+
 // Submit hands a mail in as a user would: STARTTLS, login, one recipient.
 func (l *Lab) Submit(name, to string, raw io.Reader) error {
 	cfg, err := l.TLS()
