@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"quietpost/collector/mailbox"
+	"quietpost/mailer"
 )
 
 type doctorCmd struct{}
@@ -25,7 +26,7 @@ type finding struct {
 
 // probes are all that doctor tries, in this order.
 func probes() []func(ctx context.Context, e *env, cfg *loaded) []finding {
-	return []func(context.Context, *env, *loaded) []finding{probeInboxes}
+	return []func(context.Context, *env, *loaded) []finding{probeInboxes, probeMail}
 }
 
 // Run tries the real thing and prints a line a probe. It changes nothing, and may run beside the daemon.
@@ -89,6 +90,30 @@ func probeInboxes(ctx context.Context, e *env, cfg *loaded) (out []finding) {
 		for _, s := range mailbox.Probe(ctx, o) {
 			out = append(out, finding{Probe: "inbox " + in.Name + ": " + s.Name, OK: s.OK, Text: strings.TrimSpace(s.Text), Do: s.Do})
 		}
+	}
+	return out
+}
+
+// probeMail tries the mail server as a mail would, sending nothing, and asks the DNS about the sender.
+func probeMail(ctx context.Context, e *env, cfg *loaded) (out []finding) {
+	o, err := transportOptions(cfg, []byte("doctor")) // the return path looks like a real one and means nothing
+	if err == nil {
+		var t *mailer.Transport
+		if t, err = mailer.NewTransport(o); err == nil {
+			for _, s := range t.Probe(ctx) {
+				out = append(out, finding{Probe: s.Name, OK: s.OK, Text: s.Text, Do: s.Do})
+			}
+		}
+	}
+	if err != nil {
+		out = append(out, finding{Probe: "smtp", Text: err.Error(),
+			Do: "name files that the user the service runs as can read; credentials of systemd are only there inside its service"})
+	}
+	if e.dns == nil {
+		return out
+	}
+	for _, s := range mailer.ProbeDNS(ctx, e.dns, mailer.Sender{From: cfg.Mail.From, ReturnPath: o.From, Signer: o.Signer}) {
+		out = append(out, finding{Probe: s.Name, OK: s.OK, Text: s.Text, Do: s.Do})
 	}
 	return out
 }

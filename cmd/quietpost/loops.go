@@ -67,7 +67,7 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 	for i := range cfg.Subscribers {
 		g.entries = append(g.entries, entry(&cfg.Subscribers[i]))
 	}
-	smtp, err := h.transport(cfg)
+	smtp, err := transportOptions(cfg, h.instance)
 	if err != nil {
 		return nil, fmt.Errorf("mail.smtp: %w", err)
 	}
@@ -112,8 +112,8 @@ func builder(store digest.Store, cfg *config.Config) (*digest.Builder, error) {
 	return &digest.Builder{Store: store, Renderer: renderer, Composer: composer}, nil
 }
 
-// transport are the options of all connections to the mail server.
-func (h *house) transport(cfg *loaded) (o mailer.TransportOptions, err error) {
+// transportOptions are those of all connections to the mail server.
+func transportOptions(cfg *loaded, instance []byte) (o mailer.TransportOptions, err error) {
 	s := cfg.Mail.SMTP
 	o = mailer.TransportOptions{Host: s.Host, Port: s.Port, TLS: s.TLS, Username: s.Username, From: cfg.Mail.ReturnPath,
 		HELO: host(cfg.BaseURL), Timeout: sendTimeout}
@@ -121,7 +121,7 @@ func (h *house) transport(cfg *loaded) (o mailer.TransportOptions, err error) {
 		o.From = cfg.Mail.From
 	} else { // reports arrive where they are read
 		path := o.From
-		o.ReturnPath = func(m *digest.Message) string { return digest.ReturnPath(path, h.instance, m.ID) }
+		o.ReturnPath = func(m *digest.Message) string { return digest.ReturnPath(path, instance, m.ID) }
 	}
 	if o.Signer, err = signer(&cfg.Mail.DKIM); err != nil {
 		return o, err

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -20,6 +21,8 @@ import (
 	_ "time/tzdata" // zones must not depend on what the machine has
 
 	"github.com/alecthomas/kong"
+
+	"quietpost/mailer"
 )
 
 // version and commit are set by the build.
@@ -33,6 +36,7 @@ type env struct {
 	stderr io.Writer
 	getenv func(string) string
 	now    func() time.Time
+	dns    mailer.Resolver // nil: the DNS is not asked
 	config string
 	json   bool
 }
@@ -65,13 +69,10 @@ type cli struct {
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
-// later are commands of the plan that this version does not have.
-var later = map[string]bool{}
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	e := &env{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now}
+	e := &env{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now, dns: net.DefaultResolver}
 	os.Exit(run(e, os.Args[1:]))
 }
 
@@ -80,10 +81,6 @@ type usage struct{ error }
 
 // run parses the arguments and runs one command; it gives the exit status.
 func run(e *env, args []string) int {
-	if len(args) > 0 && later[args[0]] {
-		fmt.Fprintf(e.stderr, "quietpost: %s: not yet; this version does not have it\n", args[0])
-		return 2
-	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}

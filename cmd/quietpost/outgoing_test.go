@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -252,5 +255,32 @@ func TestManyRefusalsAreTold(t *testing.T) {
 	}
 	if list := s.ok("subscribers", "list"); strings.Contains(list, "suspended") {
 		t.Error(list)
+	}
+}
+
+// noDNS is a DNS that knows nobody.
+type noDNS struct{}
+
+func (noDNS) LookupTXT(_ context.Context, name string) ([]string, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+}
+
+func (noDNS) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+}
+
+func TestDoctorOnTheSender(t *testing.T) {
+	s := newService(t, readers)
+	var out bytes.Buffer
+	e := s.env(t.Context())
+	e.stdout, e.dns = &out, noDNS{}
+	if code := run(e, []string{"--config", s.file, "doctor"}); code != 1 {
+		t.Errorf("exit %d", code)
+	}
+	for _, want := range []string{"ok    smtp: 127.0.0.1:", "ok    smtp sender: it takes mail from digest@example.com", "FAIL  spf: example.com has no SPF record",
+		"FAIL  dmarc: there is no DMARC record for example.com", `v=DMARC1; p=none`, "FAIL  reports: delivery reports to example.com would not arrive"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, out.String())
+		}
 	}
 }
