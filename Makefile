@@ -72,6 +72,10 @@ lines: ## the digest line of every delivery of QUIETPOST_CORPUS, as a table in O
 bench: ## every benchmark
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: docs
+docs: ## docs/tools from the map files
+	QUIETPOST_UPDATE=1 go test -count=1 -run '^TestDocs$$' ./collector/tools
+
 .PHONY: slots
 slots: ## schedules in every zone from 2020 to 2040 against an independent reference
 	QUIETPOST_SLOTS=all go test -count=1 -v -timeout 2h -run 'Reference' ./digest/schedule

@@ -17,6 +17,7 @@ func (r *reader) check(c *Config) {
 	r.login(&c.Mail.SMTP)
 	r.inboxes(c)
 	r.sources(c)
+	r.sourceTypes(c)
 	r.projects(c)
 	r.subscribers(c)
 	r.expressions(c)
@@ -126,6 +127,37 @@ func (r *reader) credentials(s *IMAP) {
 		r.wrong(o.Pos, "inboxes.imap.oauth2.refresh_token_file is missing; write it for a mailbox that a person gave leave to, or client_secret_file for an application that logs in by itself")
 	case o.Provider == Microsoft && !o.RefreshTokenFile.Set() && o.Tenant == "":
 		r.wrong(o.Pos, "inboxes.imap.oauth2.tenant is missing; an application that logs in by itself needs one, such as tenant: example.onmicrosoft.com")
+	}
+}
+
+// sourceTypes looks each type up among the tools there are.
+func (r *reader) sourceTypes(c *Config) {
+	if r.opts.SourceTypes == nil {
+		return
+	}
+	dir := ""
+	if c.ToolsDir.Set() {
+		var err error
+		if dir, err = c.ToolsDir.Resolve(); err != nil {
+			return // noted where it was read
+		}
+	}
+	types, err := r.opts.SourceTypes(dir)
+	if err != nil {
+		r.wrong(c.ToolsDir.Pos, "tools_dir: %v", err)
+		return
+	}
+	types = append(types, "auto")
+	for i := range c.Sources {
+		s := &c.Sources[i]
+		if s.Type == "" || slices.Contains(types, s.Type) {
+			continue
+		}
+		right := "`quietpost tools list` shows all, and generic reads any"
+		if meant := closest(s.Type, types); meant != "" {
+			right = "did you mean " + meant + "?"
+		}
+		r.wrong(r.at[&s.Type], "sources.type: %q is not known; %s", s.Type, right)
 	}
 }
 

@@ -31,6 +31,7 @@ type Config struct {
 
 	HTTP        HTTP
 	API         API
+	ToolsDir    Path // folder of map files of the operator's own; default none
 	Mail        Mail
 	Inboxes     []Inbox
 	Sources     []Source
@@ -147,7 +148,7 @@ type OAuth2 struct {
 type Source struct {
 	Pos        Pos       `json:"-"`
 	Name       string    // unique among sources and inboxes, compared without case; required
-	Type       string    // one of sourceTypes; required
+	Type       string    // a tool, as Options.SourceTypes has them, or auto; required
 	SecretFile Path      // each line is a valid secret; required unless Open
 	Project    string    // project of an item that names none; default none
 	Open       bool      // takes posts without a secret; default false

@@ -83,6 +83,7 @@ func TestExampleSwitchedOn(t *testing.T) {
 		Operators: []string{"ops@example.com"},
 		HTTP:      HTTP{Listen: "127.0.0.1:8025", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}},
 		API:       API{TokenFile: plain("/etc/quietpost/api.token")},
+		ToolsDir:  plain("/etc/quietpost/tools"),
 		Mail: Mail{FromName: "Quietpost", From: "digest@example.com", ReplyTo: "updates@example.com", ReturnPath: "updates@example.com",
 			DKIM: DKIM{Domain: "example.com", Selector: "quietpost", KeyFile: Path{Written: "/etc/quietpost/dkim.pem", Value: "/etc/quietpost/dkim.pem"}},
 			SMTP: SMTP{Host: "smtp.example.com", Port: 587, TLS: StartTLS, CAFile: plain("/etc/quietpost/ca.pem"),
@@ -250,7 +251,7 @@ func TestSchema(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"time_zone: UTC", "mail: {from: a@example.com}", minimal + "colour: blue", minimal + "rules: 1",
-		minimal + "sources: [{name: a, type: jenkins, secret_file: /a}]", minimal + "digests: {top: many}", minimal + "digests: {top: 0}",
+		minimal + "sources: [{name: a, type: 7, secret_file: /a}]", minimal + "digests: {top: many}", minimal + "digests: {top: 0}",
 		minimal + "subscribers: [{address: a@example.com, alerts: 1}]", minimal + "projects: {name: a}", minimal + "kinds: {a: {b: c}}",
 	} {
 		if validate(bad) == nil {

@@ -11,6 +11,7 @@ func (c *Config) keys(o Options) []key {
 	return []key{
 		{"base_url", text(&c.BaseURL, webAddress), "https://quiet.example.com", "Address of this service as people reach it; links in mails begin with it, and one-click unsubscribe needs https. Default http://127.0.0.1:8025.", false},
 		{"data_dir", file(&c.DataDir), "/var/lib/quietpost", "Folder of the database. Default $STATE_DIRECTORY, else a folder of the user's.", false},
+		{"tools_dir", file(&c.ToolsDir), "/etc/quietpost/tools", "Folder of map files of your own, such as a changed copy of one that `quietpost tools show` prints. Default none.", false},
 		{"time_zone", text(&c.TimeZone, zone), "Europe/Berlin", "For people who have not chosen one. Default UTC.", false},
 		{"operators", texts(&c.Operators, address), "[ops@example.com]", "Who is told when something is wrong.", false},
 		{"http", object(nil, c.HTTP.keys()...), "{listen: 127.0.0.1:8025}", "The door for webhooks and pages.", false},
@@ -127,31 +128,10 @@ func (o *OAuth2) keys() []key {
 	}
 }
 
-// sourceTypes are the tools that may post, and auto for whichever a delivery shows to be from.
-var sourceTypes = []string{
-	"alertmanager",
-	"auto",
-	"bitbucket",
-	"cloudevents",
-	"discord",
-	"forgejo",
-	"generic",
-	"gitea",
-	"github",
-	"gitlab",
-	"grafana",
-	"jira",
-	"linear",
-	"pagerduty",
-	"sentry",
-	"slack",
-	"standard-webhooks",
-}
-
 func (s *Source) keys() []key {
 	return []key{
 		{"name", text(&s.Name, name), "github", "Posts arrive at /hooks/NAME; unique among sources and inboxes.", true},
-		{"type", oneOf(&s.Type, sourceTypes...), "generic", "The tool that posts.", true},
+		{"type", text(&s.Type, toolName), "generic", "The tool that posts; `quietpost tools list` shows all. auto tells by each delivery.", true},
 		{"secret_file", file(&s.SecretFile), "/etc/quietpost/github.secret", "File with the secrets, one a line, each valid.", false},
 		{"project", text(&s.Project, projectKey), "apollo", "Project of an item that names none.", false},
 		{"open", yesNo(&s.Open), "true", "Takes posts without a secret, from this machine unless from says where else.", false},

@@ -381,3 +381,13 @@ func rate(s string) (float64, error) {
 	}
 	return float64(n) / seconds, nil
 }
+
+// toolName is the form of a tool's name.
+func toolName(s string) (string, error) {
+	for i, r := range s {
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && (r != '-' || i == 0) || i > 39 {
+			return "", wrong("is not known", "`quietpost tools list` shows all, and generic reads any")
+		}
+	}
+	return s, nil
+}

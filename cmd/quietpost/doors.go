@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"quietpost/collector/mailbox"
+	"quietpost/collector/tools"
 	"quietpost/collector/webhook"
 	"quietpost/config"
 	"quietpost/digest"
@@ -20,6 +21,7 @@ type doors struct {
 	policy *digest.Policy
 	intake *digest.Intake
 	hooks  *webhook.Handler
+	tools  *tools.Library
 	boxes  map[string]*mailbox.Mailbox
 	now    func() time.Time
 }
@@ -36,10 +38,13 @@ func (e *env) doors(ctx context.Context, cfg *config.Config, store digest.Intake
 	if err := d.intake.SetPolicy(ctx, d.policy); err != nil {
 		return nil, err
 	}
-	d.hooks = webhook.New(webhook.Options{Intake: d.intake, Now: e.now})
+	if d.tools, err = libraryOf(cfg); err != nil {
+		return nil, err
+	}
+	d.hooks = webhook.New(webhook.Options{Intake: d.intake, Tools: d.tools, Now: e.now})
 	sources := more
 	for i := range cfg.Sources {
-		s, err := sourceOf(&cfg.Sources[i])
+		s, err := sourceOf(&cfg.Sources[i], d.tools)
 		if err != nil {
 			return nil, err
 		}

@@ -176,6 +176,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 	if c.Added+c.Changed > 0 {
 		h.log.Info("subscribers taken over from the file", "added", c.Added, "changed", c.Changed)
 	}
+	h.hooks.SetTools(g.cfg.tools)
 	h.hooks.SetSources(g.sources)
 	h.gen.Store(g)
 	ctx, cancel := context.WithCancel(ctx)

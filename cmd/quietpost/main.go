@@ -56,6 +56,7 @@ type cli struct {
 	Outbox      outboxCmd      `cmd:"" help:"Mail on its way."`
 	Sources     sourcesCmd     `cmd:"" help:"Where updates come from, and how that goes."`
 	Quarantine  quarantineCmd  `cmd:"" help:"Input that was not understood, to be read again after a fix."`
+	Tools       toolsCmd       `cmd:"" help:"The tools whose webhooks are understood, and how to connect them."`
 	Explain     explainCmd     `cmd:"" help:"What a webhook or mail would become, and who would get it; nothing is kept."`
 	Subscribers subscribersCmd `cmd:"" help:"Who gets mail."`
 	Backup      backupCmd      `cmd:"" help:"Write a consistent copy of the database while the daemon runs."`

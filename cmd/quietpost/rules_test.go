@@ -284,7 +284,7 @@ func TestExplain(t *testing.T) {
 		"not understood":   {`{"job": `, []string{"--source", "jenkins"}, "delivery   quarantined (the body cannot be read: not JSON", 0},
 		"which":            {`{}`, nil, "it could have come to lab, jenkins; name one with --source", 2},
 		"no such":          {`{}`, []string{"--source", "x"}, `no source or inbox "x" in the configuration; there are lab, jenkins`, 2},
-		"no such type":     {`{}`, []string{"--type", "x"}, "--type x is not known; it can be ", 2},
+		"no such type":     {`{}`, []string{"--type", "x"}, "--type x is not known; `quietpost tools list`", 2},
 		"a mail, no inbox": {"", []string{filepath.Join(s.dir, "mail.eml")}, "no source that this could have come to", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
