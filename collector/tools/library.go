@@ -118,7 +118,7 @@ func (l *Library) Detect(h http.Header, body []byte) string {
 		}
 	}
 	known := Detect(h, body)
-	if known != "generic" && known != "slack" && known != "standard-webhooks" {
+	if known != "generic" && known != "slack" && known != "standard-webhooks" && known != "cloudevents" {
 		return known
 	}
 	n, err := parse(formPayload(h, body))
