@@ -97,12 +97,13 @@ func isBitbucket(n node) bool {
 	return n.has("repository.links.html.href") && n.has("actor") && n.has("repository.full_name")
 }
 
-// isGitea knows a sender with a name as Gitea has it; GitHub's has another form.
+// isGitea knows a sender with a name as Gitea has it; GitHub's has another form, and Gitee, which is like both, names its
+// hook.
 func isGitea(n node) bool {
 	s := n.at("sender")
-	return (s.has("username") || s.has("full_name")) && !s.has("node_id") && !s.has("links") && (n.has("repository.full_name") || n.has("repository.name"))
+	return (s.has("username") || s.has("full_name")) && !s.has("node_id") && !s.has("links") && !n.has("hook_name") && (n.has("repository.full_name") || n.has("repository.name"))
 }
 
 func isGitHub(n node) bool {
-	return n.has("sender.login") && (n.has("sender.node_id") || n.has("sender.gravatar_id") || n.has("sender.site_admin"))
+	return n.has("sender.login") && !n.has("hook_name") && (n.has("sender.node_id") || n.has("sender.gravatar_id") || n.has("sender.site_admin"))
 }
