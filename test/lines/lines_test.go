@@ -38,11 +38,7 @@ func TestLines(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no deliveries below %s: %v", root, err)
 	}
-<<<<<<< HEAD
-	lib, err := tools.NewLibrary(nil)
-=======
 	library, err := tools.NewLibrary(nil)
->>>>>>> mapsa
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,11 +49,7 @@ func TestLines(t *testing.T) {
 		}
 		deliveries++
 		tool, name := filepath.Base(filepath.Dir(f)), filepath.Base(f)
-<<<<<<< HEAD
-		as, r, err := read(t, lib, f)
-=======
 		as, r, err := read(t, library, f)
->>>>>>> mapsa
 		switch {
 		case err != nil:
 			unread++
@@ -92,11 +84,7 @@ func TestLines(t *testing.T) {
 }
 
 // read reads one file with the header beside it, by the type that the delivery itself tells.
-<<<<<<< HEAD
-func read(t *testing.T, lib *tools.Library, file string) (as string, r tools.Reading, err error) {
-=======
 func read(t *testing.T, l *tools.Library, file string) (as string, r tools.Reading, err error) {
->>>>>>> mapsa
 	body, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -109,13 +97,8 @@ func read(t *testing.T, l *tools.Library, file string) (as string, r tools.Readi
 			}
 		}
 	}
-<<<<<<< HEAD
-	as = lib.Detect(h, body)
-	tool, _ := lib.Tool(as)
-=======
 	as = l.Detect(h, body)
 	tool, _ := l.Tool(as)
->>>>>>> mapsa
 	r, err = tool.Read(h, body)
 	return as, r, err
 }
