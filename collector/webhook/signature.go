@@ -107,6 +107,8 @@ var schemes = []scheme{
 	{tool: "Notion", header: "X-Notion-Signature", prefix: "sha256=", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "Terraform Cloud", header: "X-TFE-Notification-Signature", hash: sha512.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "SonarQube", header: "X-Sonar-Webhook-HMAC-SHA256", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Semaphore", header: "X-Semaphore-Signature-256", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Phabricator, Phorge", header: "X-Phabricator-Webhook-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "npm", header: "X-Npm-Signature", prefix: "sha256=", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "Vercel", header: "X-Vercel-Signature", hash: sha1.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "Taiga", header: "X-Taiga-Webhook-Signature", hash: sha1.New, encoding: hex.DecodeString, signed: "{body}"},
