@@ -105,8 +105,10 @@ func (l *Library) Samples(name string) []Sample {
 
 // Text is a tool's map file as it was written, to be copied and changed; ok is false where there is none.
 func (l *Library) Text(name string) (text []byte, ok bool) {
-	text, err := fs.ReadFile(shipped, "maps/"+name+".yaml")
-	return text, err == nil
+	if m := l.files[name]; m != nil {
+		return m.text, true
+	}
+	return nil, false
 }
 
 // Detect tells by header and body which tool a delivery to a source of type auto comes from; generic if no other. What a

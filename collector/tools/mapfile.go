@@ -23,6 +23,7 @@ import (
 type mapFile struct {
 	name  string
 	file  string
+	text  []byte // as it was written
 	texts Page
 	code  bool // the tool's adapter is Go's: the file only describes and samples it
 
@@ -78,7 +79,6 @@ type mapEvent struct {
 // toolMap is a map file compiled.
 type toolMap struct {
 	when   []*rules.Program // of the signs, nil without a condition
-	lets   *rules.Map
 	events []compiledEvent
 	common *rules.Map // for what no event fits
 }
@@ -93,7 +93,7 @@ var toolName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 // parseMapFile reads a map file; its expressions are compiled when they are first used, or by check. Faults name file
 // and line.
 func parseMapFile(file string, text []byte) (*mapFile, error) {
-	m := &mapFile{file: file, name: strings.TrimSuffix(path.Base(file), ".yaml"), common: map[string]string{}, lines: map[string]int{}}
+	m := &mapFile{file: file, text: text, name: strings.TrimSuffix(path.Base(file), ".yaml"), common: map[string]string{}, lines: map[string]int{}}
 	if !toolName.MatchString(m.name) {
 		return nil, fmt.Errorf("%s: a map file's name is the tool's: letters a-z, digits and -, and .yaml", file)
 	}

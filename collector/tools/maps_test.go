@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -196,5 +197,26 @@ func TestOwnMapFiles(t *testing.T) {
 	}
 	if tool, title := read(http.Header{}, `{"very": {"special": "p"}}`); tool != "newtool" || title != "new" {
 		t.Errorf("%s: %s", tool, title)
+	}
+}
+
+// The example of docs/maps.md is a good file, and its samples give what it says.
+func TestMapsPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/maps.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```yaml\ntitle:")
+	example, _, ok := strings.Cut(example, "```")
+	l, err := NewLibrary(fstest.MapFS{"deploybot.yaml": {Data: []byte("title:" + example)}})
+	if err != nil || !ok {
+		t.Fatal(err)
+	}
+	samples := l.Samples("deploybot")
+	if len(samples) == 0 {
+		t.Fatal("the example has no sample")
+	}
+	for _, s := range samples {
+		checkSample(t, l, "deploybot", &s)
 	}
 }
