@@ -123,8 +123,8 @@ func (l *Library) Detect(h http.Header, body []byte) string {
 	if known != "generic" && known != "slack" && known != "standard-webhooks" {
 		return known
 	}
-	n, err := parse(formPayload(h, body))
-	if err != nil {
+	n, err := genericNode(h, trimmed(body))
+	if err != nil || len(trimmed(body)) == 0 {
 		return known
 	}
 	headers := headersOf(h)
