@@ -123,8 +123,12 @@ func (l *Library) Detect(h http.Header, body []byte) string {
 	if known != "generic" && known != "slack" && known != "standard-webhooks" {
 		return known
 	}
-	n, err := genericNode(h, trimmed(body))
-	if err != nil || len(trimmed(body)) == 0 {
+	t := trimmed(body)
+	if len(t) == 0 {
+		return known
+	}
+	n, err := genericNode(h, t)
+	if err != nil {
 		return known
 	}
 	headers := headersOf(h)
