@@ -120,8 +120,7 @@ func (c *Clock) LastRan(last, wall time.Time, up time.Duration) {
 	c.gap, c.at = !last.IsZero() && (away > clockGap || away < -time.Hour), up
 }
 
-// Set tells how far the clock has been set within the past hours, 0 where it was not, and Steady whether to believe it
-// enough to take things away for their age.
+// Set tells how far the clock was set within the past hours, 0 where it was not.
 func (c *Clock) Set(up time.Duration) (by time.Duration) {
 	if up-c.at >= clockRest {
 		c.by, c.gap = 0, false
@@ -129,5 +128,5 @@ func (c *Clock) Set(up time.Duration) (by time.Duration) {
 	return c.by
 }
 
-// Steady tells whether the clock may be believed enough to take things away because of their age: that cannot be undone.
+// Steady tells whether the clock may be believed enough to take things away for their age, which cannot be undone.
 func (c *Clock) Steady(up time.Duration) bool { return c.Set(up) == 0 && !c.gap }

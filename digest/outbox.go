@@ -54,8 +54,15 @@ type Report struct {
 	Answer string
 }
 
-// Give up on a message that no server has taken for so long.
-const GiveUpAfter = 5 * 24 * time.Hour
+// FarOff is further than anything waits: what is to wait longer was written down while the clock was wrong, and is due.
+const FarOff = 48 * time.Hour
+
+// Give up on a message that no server has taken for so long, and in so many attempts: after days without any server each
+// message still has its tries.
+const (
+	GiveUpAfter = 5 * 24 * time.Hour
+	giveUpTries = 10
+)
 
 // Backoff is how long to wait after the n-th failed attempt (n from 1): 15 s, doubling to two hours, spread by jitter
 // in [0,1) over ±20 % so that a server that comes back is not met by all at once. RFC 5321, section 4.5.4.1 asks for 30
@@ -81,7 +88,7 @@ func OutcomeOf(m *Message, err error, now time.Time, jitter float64) Report {
 	switch {
 	case asSendError(err, &se) && se.Permanent:
 		r.State = Failed
-	case now.Sub(m.CreatedAt) > GiveUpAfter:
+	case now.Sub(m.CreatedAt) > GiveUpAfter && m.Attempts >= giveUpTries:
 		r.State, r.Answer = Failed, "given up after five days; last answer: "+r.Answer
 	default:
 		wait := Backoff(m.Attempts, jitter)

@@ -8,7 +8,7 @@ import (
 )
 
 func TestOutcomeOf(t *testing.T) {
-	m := &Message{ID: 7, Lease: 3, Attempts: 1, CreatedAt: noon}
+	m := &Message{ID: 7, Lease: 3, Attempts: giveUpTries, CreatedAt: noon}
 	for name, c := range map[string]struct {
 		err   error
 		now   time.Time

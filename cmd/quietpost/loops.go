@@ -84,7 +84,7 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 		if err != nil {
 			return nil, fmt.Errorf("mail.smtp: %w", err)
 		}
-		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Lanes: lanes, Timeout: sendTimeout, Now: h.e.now, Jitter: jitter})
+		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Owed: &h.owed, Lanes: lanes, Timeout: sendTimeout, Now: h.e.now, Jitter: jitter})
 	}
 	for i := range cfg.Inboxes {
 		b, err := h.mailbox(&cfg.Inboxes[i])

@@ -65,6 +65,7 @@ type house struct {
 
 	alerts chan struct{} // kicks: they only save waiting
 	outbox chan struct{}
+	owed     digest.Owed
 	watch  watch
 }
 

@@ -121,11 +121,10 @@ func ready(ctx context.Context, c *sql.Conn, now time.Time, lanes []string, limi
 			r := row{rank: rank}
 			return r, rows.Scan(&r.id, &r.next)
 		}
-		for _, query := range []string{
-			"SELECT id, next_at FROM outbox WHERE lane = ? AND state = 'queued' AND next_at <= ? ORDER BY next_at, id LIMIT ?",
-			"SELECT id, next_at FROM outbox WHERE lane = ? AND state = 'sending' AND leased_until <= ? ORDER BY next_at, id LIMIT ?",
-		} {
-			rows, err := collect(ctx, c, scan, query, lane, at(now), limit)
+		for _, when := range []string{"state = 'queued' AND next_at <= ?2", "state = 'queued' AND next_at > ?3",
+			"state = 'sending' AND leased_until <= ?2", "state = 'sending' AND leased_until > ?3"} {
+			rows, err := collect(ctx, c, scan, "SELECT id, next_at FROM outbox WHERE lane = ?1 AND "+when+" ORDER BY next_at, id LIMIT ?4",
+				lane, at(now), at(now.Add(digest.FarOff)), limit)
 			if err != nil {
 				return nil, err
 			}

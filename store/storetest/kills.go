@@ -184,7 +184,7 @@ func (w *world) start() {
 	w.intake = &digest.Intake{Store: w.crash}
 	w.builder = &digest.Builder{Store: w.crash, Renderer: plainly{}, Composer: plainly{}}
 	w.desk = &digest.Desk{Store: w.crash}
-	w.sender = &digest.Sender{Store: w.crash, Transport: w, Lanes: []string{digest.LaneAlert, digest.LaneLetter, digest.LaneDigest},
+	w.sender = &digest.Sender{Store: w.crash, Transport: w, Owed: &digest.Owed{}, Lanes: []string{digest.LaneAlert, digest.LaneLetter, digest.LaneDigest},
 		Timeout: time.Minute, Now: func() time.Time { return w.now }, Jitter: func() float64 { return 0.5 }}
 	_, err = w.crash.FreeLeases(w.ctx, w.now)
 	w.must(err)
