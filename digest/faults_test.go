@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,12 +76,14 @@ func TestTheYear2030(t *testing.T) {
 	h.tick()
 	h.at("2030-05-05 05:05:05").reslot()
 	h.post(digest.Item{Project: "apollo", Title: "Then"})
+	h.post(digest.Item{Project: "apollo", Title: "The fire then", Urgent: true, Thread: "fire"})
 	for n := range 14 { // more than may go in an hour
-		h.post(digest.Item{Project: "apollo", Title: fmt.Sprint("Fire then ", n), Urgent: true})
+		h.post(digest.Item{Project: "apollo", Title: fmt.Sprintf("Fire then %02d", n), Urgent: true})
 	}
 	h.tick()
 	h.now = h.now.Add(30 * time.Second)
 	h.tick()
+	h.post(digest.Item{Project: "apollo", Title: "Last fire then", Urgent: true})
 	h.at("2026-11-23 08:01:00").reslot()
 	down = false
 	counts := map[string]int{}
@@ -118,10 +121,17 @@ func TestTheYear2030(t *testing.T) {
 	if len(left) != 0 {
 		t.Errorf("left: %+v", left)
 	}
-	total := map[string]int{}
+	told := map[string]int{}
 	for _, m := range h.server.mails {
-		if total[m.MessageID]++; total[m.MessageID] > 1 {
-			t.Errorf("twice: %s", m.Subject)
+		if m.Lane == digest.LaneAlert && m.To == "ana@example.com" {
+			for _, line := range strings.Split(string(m.Bytes), "\n") {
+				told[line]++
+			}
+		}
+	}
+	for _, title := range []string{"Fire before", "The fire then", "More fire", "Another", "Fire then 00", "Fire then 06", "Fire then 13", "Last fire then"} {
+		if told["apollo: "+title] != 1 {
+			t.Errorf("%q was told in %d alerts", title, told["apollo: "+title])
 		}
 	}
 }
