@@ -23,7 +23,7 @@ const (
 type Notice struct {
 	Fault
 	Over   bool          // the fault is gone; Text is its last one
-	Lasted time.Duration // of one that is over
+	Lasted time.Duration // until now, or until it was over
 }
 
 // Notices remembers what the operators were told: each cause once, and once more when it is over. Its time is that of a
@@ -32,11 +32,10 @@ type Notices struct{ causes map[string]*cause }
 
 // cause is what Notices knows of one.
 type cause struct {
-	text         string
-	since, seen  time.Duration // of the stretch that goes on or was the last
-	going, told  bool
-	mailed       bool // ever
-	lastMailedAt time.Duration
+	text        string
+	since, seen time.Duration // of the stretch that goes on or was the last
+	going, told bool
+	free        time.Duration // from when it may be told again
 }
 
 const (
@@ -61,11 +60,10 @@ func (n *Notices) Next(up time.Duration, found []Fault) (tell []Notice) {
 			c.going, c.told, c.since = true, false, up
 		}
 		c.text, c.seen = f.Text, up
-		free := !c.mailed || up-c.lastMailedAt >= faultAgain
-		if !c.told && up-c.since >= faultLasts && free {
-			c.told, c.mailed, c.lastMailedAt = true, true, up
+		if !c.told && up-c.since >= faultLasts && up >= c.free {
+			c.told, c.free = true, up+faultAgain
 			if f.Cause != FaultMail {
-				tell = append(tell, Notice{Fault: f})
+				tell = append(tell, Notice{f, false, up - c.since})
 			}
 		}
 	}
@@ -79,6 +77,13 @@ func (n *Notices) Next(up time.Duration, found []Fault) (tell []Notice) {
 	}
 	slices.SortFunc(tell, func(a, b Notice) int { return strings.Compare(a.Cause, b.Cause) })
 	return tell
+}
+
+// Untold takes back that the beginning of a cause was told: it could not be, and is told in a while.
+func (n *Notices) Untold(up time.Duration, name string) {
+	if c := n.causes[name]; c != nil {
+		c.told, c.free = false, up+faultLasts
+	}
 }
 
 // A Clock compares the wall clock with one that nobody can set, and finds out when it was set. Its zero value is ready; it

@@ -63,6 +63,21 @@ func TestNoticesOfTwoCausesDoNotTouch(t *testing.T) {
 	}
 }
 
+func TestANoticeThatCouldNotBeSentIsSentLater(t *testing.T) {
+	var n Notices
+	told := 0
+	for m := range 30 {
+		for range n.Next(time.Duration(m)*time.Minute, []Fault{{FaultDisk, "full"}}) {
+			if told++; m < 10 {
+				n.Untold(time.Duration(m)*time.Minute, FaultDisk)
+			}
+		}
+	}
+	if told != 10 {
+		t.Errorf("told %d times, want nine in vain and once", told)
+	}
+}
+
 func TestClock(t *testing.T) {
 	day := 24 * time.Hour
 	type look struct {

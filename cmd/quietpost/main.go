@@ -33,6 +33,7 @@ type env struct {
 	stderr io.Writer
 	getenv func(string) string
 	now    func() time.Time
+	uptime func() time.Duration // a clock that nobody can set; nil: the machine's
 	config string
 	json   bool
 }
