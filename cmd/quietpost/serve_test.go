@@ -164,7 +164,8 @@ func (s *service) must(err error) {
 }
 
 func (s *service) env(ctx context.Context) *env {
-	return &env{ctx: ctx, stdin: strings.NewReader(""), stdout: io.Discard, stderr: &s.log, getenv: func(string) string { return "" }, now: s.clock.now}
+	return &env{ctx: ctx, stdin: strings.NewReader(""), stdout: io.Discard, stderr: &s.log, getenv: func(string) string { return "" }, now: s.clock.now,
+		uptime: func() time.Duration { return time.Duration(s.clock.Load()) * time.Millisecond }} // time passes; the clock is not set
 }
 
 func (s *service) start() {

@@ -132,6 +132,13 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 	return translate(copyTo(ctx, from, path))
 }
 
+// Probe writes a page for nothing: it finds out whether the database can be written.
+func (db *DB) Probe(ctx context.Context) error {
+	return db.writer.write(ctx, false, func(ctx context.Context, c *sql.Conn) error {
+		return exec(ctx, c, "UPDATE instance SET key = key")
+	})
+}
+
 // Check reads the whole file and tells what is damaged in it.
 func (db *DB) Check(ctx context.Context) error {
 	var word string
