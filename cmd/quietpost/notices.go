@@ -58,6 +58,12 @@ func (n noting) AddItems(ctx context.Context, d digest.Delivery) (digest.Result,
 	return res, err
 }
 
+func (n noting) AddBatch(ctx context.Context, ds []digest.Delivery) ([]digest.Result, error) {
+	res, err := n.IntakeStore.AddBatch(ctx, ds)
+	n.h.noteDisk(err)
+	return res, err
+}
+
 // noteDisk notes an error if it says that the database cannot be written.
 func (h *house) noteDisk(err error) {
 	if !errors.Is(err, digest.ErrUnavailable) {
