@@ -17,6 +17,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
 
 FUZZTIME ?= 30s
 KILLS    ?= 200
+CHAOS    ?= 10m
 OUT      ?= $(or $(TMPDIR),/tmp)/quietpost-lines.tsv
 
 prefix       ?= /usr/local
@@ -29,7 +30,7 @@ tmpfilesdir  ?= $(prefix)/lib/tmpfiles.d
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## build and try it out: a demo with nothing to set up
@@ -71,6 +72,10 @@ lines: ## the digest line of every delivery of QUIETPOST_CORPUS, as a table in O
 bench: ## every benchmark
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: docs
+docs: ## docs/tools from the map files
+	QUIETPOST_UPDATE=1 go test -count=1 -run '^TestDocs$$' ./collector/tools
+
 .PHONY: slots
 slots: ## schedules in every zone from 2020 to 2040 against an independent reference
 	QUIETPOST_SLOTS=all go test -count=1 -v -timeout 2h -run 'Reference' ./digest/schedule
@@ -79,6 +84,11 @@ slots: ## schedules in every zone from 2020 to 2040 against an independent refer
 crash: ## the long drill: KILLS (200) times kill -9, then an audit of the reader's mails
 	test/install.sh
 	QUIETPOST_KILLS=$(KILLS) go test -count=1 -v -timeout 4h -run '^TestKill9$$' ./test
+
+.PHONY: chaos-imap
+chaos-imap: ## CHAOS (10m) of faults against a real Dovecot under steady delivery: every mail exactly one item
+	test/install.sh
+	QUIETPOST_CHAOS=$(CHAOS) go test -count=1 -v -timeout 4h -run '^TestChaosIMAP$$' ./test
 
 .PHONY: install
 install: build ## binary, unit, user and example to DESTDIR, prefix (/usr/local); starts nothing

@@ -83,7 +83,9 @@ func TestExampleSwitchedOn(t *testing.T) {
 		Operators: []string{"ops@example.com"},
 		HTTP:      HTTP{Listen: "127.0.0.1:8025", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}},
 		API:       API{TokenFile: plain("/etc/quietpost/api.token")},
-		Mail: Mail{FromName: "Quietpost", From: "digest@example.com", ReplyTo: "updates@example.com",
+		ToolsDir:  plain("/etc/quietpost/tools"),
+		Mail: Mail{FromName: "Quietpost", From: "digest@example.com", ReplyTo: "updates@example.com", ReturnPath: "updates@example.com",
+			DKIM: DKIM{Domain: "example.com", Selector: "quietpost", KeyFile: Path{Written: "/etc/quietpost/dkim.pem", Value: "/etc/quietpost/dkim.pem"}},
 			SMTP: SMTP{Host: "smtp.example.com", Port: 587, TLS: StartTLS, CAFile: plain("/etc/quietpost/ca.pem"),
 				Username: "digest@example.com", Connections: 4,
 				PasswordFile: path("${CREDENTIALS_DIRECTORY}/smtp", "/run/credentials/quietpost.service/smtp")}},
@@ -91,7 +93,16 @@ func TestExampleSwitchedOn(t *testing.T) {
 			Accept: []string{"*@example.com"}, Trust: "mx.example.com", Project: "apollo",
 			IMAP: IMAP{Host: "imap.example.com", Port: 993, TLS: ImplicitTLS, CAFile: plain("/etc/quietpost/ca.pem"),
 				Username: "updates@example.com", Folder: "INBOX",
-				PasswordFile: path("${CREDENTIALS_DIRECTORY}/imap", "/run/credentials/quietpost.service/imap")}}},
+				PasswordFile: path("${CREDENTIALS_DIRECTORY}/imap", "/run/credentials/quietpost.service/imap")}},
+			{Name: "office", Address: "office@example.com", After: "move:Archive", Accept: []string{"*@example.com"},
+				IMAP: IMAP{Host: "outlook.office365.com", Port: 993, TLS: ImplicitTLS, Username: "office@example.com", Folder: "INBOX",
+					OAuth2: OAuth2{Provider: Microsoft, Tenant: "example.onmicrosoft.com", ClientID: "00000000-0000-0000-0000-000000000000",
+						ClientSecretFile: path("${CREDENTIALS_DIRECTORY}/imap-client", "/run/credentials/quietpost.service/imap-client"),
+						RefreshTokenFile: path("${CREDENTIALS_DIRECTORY}/imap-refresh", "/run/credentials/quietpost.service/imap-refresh"),
+						Scopes:           []string{"https://outlook.office.com/IMAP.AccessAsUser.All", "offline_access"}}}},
+			{Name: "other", Address: "other@example.net", After: "keep", Accept: []string{"*@example.net"},
+				IMAP: IMAP{Host: "imap.example.net", Port: 993, TLS: ImplicitTLS, Username: "other@example.net", Folder: "INBOX",
+					OAuth2: OAuth2{TokenURL: "https://login.example.net/token", ClientID: "quietpost", RefreshTokenFile: plain("/etc/quietpost/other.refresh")}}}},
 		Sources: []Source{
 			{Name: "github", Type: "github", SecretFile: plain("/etc/quietpost/github.secret")},
 			{Name: "chat", Type: "slack", SecretFile: plain("/etc/quietpost/chat.token"), Project: "apollo"},
@@ -240,7 +251,7 @@ func TestSchema(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"time_zone: UTC", "mail: {from: a@example.com}", minimal + "colour: blue", minimal + "rules: 1",
-		minimal + "sources: [{name: a, type: jenkins, secret_file: /a}]", minimal + "digests: {top: many}", minimal + "digests: {top: 0}",
+		minimal + "sources: [{name: a, type: 7, secret_file: /a}]", minimal + "digests: {top: many}", minimal + "digests: {top: 0}",
 		minimal + "subscribers: [{address: a@example.com, alerts: 1}]", minimal + "projects: {name: a}", minimal + "kinds: {a: {b: c}}",
 	} {
 		if validate(bad) == nil {

@@ -29,6 +29,9 @@ type Options struct {
 	Getenv        func(string) string // nil: nothing is set; an empty variable counts as unset
 	ParseSchedule func(string) error  // refuses what is no schedule; nil: any text is taken
 	ParseQuiet    func(string) error  // refuses what are no quiet hours; nil: any text is taken
+
+	// SourceTypes are the types a source may have beside auto, with the map files of tools_dir ("" for none); nil: any word.
+	SourceTypes func(toolsDir string) ([]string, error)
 }
 
 const howToBegin = "`quietpost init` writes one to begin with"

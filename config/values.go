@@ -293,6 +293,31 @@ func trusted(s string) (string, error) {
 	return s, nil
 }
 
+// after is what becomes of a mail in its mailbox.
+func after(s string) (string, error) {
+	folder, move := strings.CutPrefix(s, "move:")
+	folder = strings.TrimSpace(folder)
+	switch {
+	case s == "keep" || s == "seen":
+		return s, nil
+	case move && folder != "" && !strings.ContainsFunc(folder, unicode.IsControl):
+		return "move:" + folder, nil
+	case s == "delete":
+		return "", wrong("is not done here: no mail is ever deleted", "write move:FOLDER")
+	case move || s == "move":
+		return "", wrong("names no folder", "write for example move:Archive")
+	}
+	return "", wrong("is not known", "write keep, seen or move:FOLDER")
+}
+
+// tenant stands in an address.
+func tenant(s string) (string, error) {
+	if !nameForm.MatchString(s) {
+		return "", wrong("is not a tenant", "write its domain or its number, such as example.onmicrosoft.com")
+	}
+	return s, nil
+}
+
 // since is "now", or how much of the past.
 func since(s string) (Duration, error) {
 	if s == "now" {
@@ -355,4 +380,14 @@ func rate(s string) (float64, error) {
 		return 0, wrong("is out of bounds", "write a number from 1 to 1000000 before the /")
 	}
 	return float64(n) / seconds, nil
+}
+
+// toolName is the form of a tool's name.
+func toolName(s string) (string, error) {
+	for i, r := range s {
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && (r != '-' || i == 0) || i > 39 {
+			return "", wrong("is not known", "`quietpost tools list` shows all, and generic reads any")
+		}
+	}
+	return s, nil
 }

@@ -18,13 +18,14 @@ const (
 	Sending   = "sending"   // leased: the attempt is written down, its end is not
 	Delivered = "delivered" // a server took it
 	Failed    = "failed"    // never will
+	Bounced   = "bounced"   // a server took it, and reported later that it could not deliver it
 )
 
 // Channel of a message; the only one so far.
 const ChannelEmail = "email"
 
 // A Message is one row of the outbox: one message to one recipient. Its bytes are final but for DKIM-Signature, which
-// is made anew at sending; they are kept until it is delivered or given up.
+// is made anew at sending; they are kept until it is delivered, or dropped by the operator.
 type Message struct {
 	ID        int64
 	Edition   string // the edition it carries; empty for a letter
@@ -76,11 +77,12 @@ func Backoff(n int, jitter float64) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*jitter))
 }
 
-// OutcomeOf decides what becomes of a message after an attempt: delivered, again at, or never.
+// OutcomeOf decides what becomes of a message after an attempt: delivered, with the words that the transport left as its
+// Answer, again at, or never.
 func OutcomeOf(m *Message, err error, now time.Time, jitter float64) Report {
 	r := Report{ID: m.ID, Lease: m.Lease}
 	if err == nil {
-		r.State = Delivered
+		r.State, r.Answer = Delivered, OneLine(m.Answer, 500)
 		return r
 	}
 	r.Answer = OneLine(err.Error(), 500)
@@ -92,12 +94,27 @@ func OutcomeOf(m *Message, err error, now time.Time, jitter float64) Report {
 		r.State, r.Answer = Failed, "given up after five days; last answer: "+r.Answer
 	default:
 		wait := Backoff(m.Attempts, jitter)
-		if se == nil || se.Code == 0 { // no server spoke: when one does again, mail should not sleep on
+		switch {
+		case se != nil && se.About == AboutFate:
+			wait = again(m, jitter)
+		case se == nil || se.Code == 0: // no server spoke: when one does again, mail should not sleep on
 			wait = min(wait, unreachable[m.Lane != LaneDigest])
 		}
 		r.State, r.NextAt = Queued, now.Add(wait)
 	}
 	return r
+}
+
+// again is how long to wait where a mail may have arrived: each try may be one more copy, so that a server that takes mails and
+// never says so gives its readers a handful of them and not hundreds. Two minutes for what is urgent, eight for the rest,
+// doubling to half a day.
+func again(m *Message, jitter float64) time.Duration {
+	first := 8 * time.Minute
+	if m.Lane != LaneDigest {
+		first = 2 * time.Minute
+	}
+	wait := min(first<<min(max(m.Attempts-1, 0), 10), 12*time.Hour)
+	return time.Duration(float64(wait) * (0.8 + 0.4*jitter))
 }
 
 // unreachable is the longest wait between tries of a server that cannot be reached, for what is urgent and what is not.

@@ -9,15 +9,24 @@ import (
 )
 
 // A Sender hands messages over: lease a batch, and for each send, then report before the next. One worker has one
-// Transport.
+// Transport. When the server itself is at fault (SendError.About) it waits, and then asks with a single message: thousands
+// that wait are not thousands of attempts.
 type Sender struct {
 	Store     OutboxStore
 	Transport Transport
 	Lanes     []string
 	Owed      *Owed            // shared by all senders of a store, over reloads
+	Most      int              // messages that one lease takes; 0: eight
 	Timeout   time.Duration    // of one message's exchange
 	Now       func() time.Time // an exchange takes its time, so that one now is not enough
 	Jitter    func() float64   // in [0,1)
+
+	// Bounced hears of each recipient that was refused for good, or until we gave up, and of each refusal of our mail; nil for
+	// nobody.
+	Bounced func(ctx context.Context, b Bounce) error
+
+	faults int       // of the server, in a row
+	until  time.Time // no attempt before
 }
 
 // batch is how many messages one lease takes: enough to save transactions, few enough to share with other workers.
@@ -33,7 +42,17 @@ func (s *Sender) Batch(ctx context.Context) (done []Sent, err error) {
 		return nil, err
 	}
 	now := s.Now()
-	msgs, err := s.Store.Lease(ctx, now, now.Add(time.Duration(batch+1)*s.Timeout), s.Lanes, batch)
+	if now.Before(s.until) && s.until.Sub(now) <= maxHold { // else the clock was set back
+		return nil, nil
+	}
+	limit := batch
+	if s.Most > 0 {
+		limit = min(s.Most, batch)
+	}
+	if s.faults > 0 {
+		limit = 1
+	}
+	msgs, err := s.Store.Lease(ctx, now, now.Add(time.Duration(limit+1)*s.Timeout), s.Lanes, limit)
 	if err != nil {
 		return nil, fmt.Errorf("leasing: %w", err)
 	}
@@ -47,8 +66,34 @@ func (s *Sender) Batch(ctx context.Context) (done []Sent, err error) {
 		}
 		msgs[i].Bytes = nil
 		done = append(done, Sent{Message: msgs[i], Report: r, Err: sendErr})
+		if b, ok := BounceOf(&msgs[i], r, sendErr, s.Now()); ok && s.Bounced != nil {
+			if err := s.Bounced(context.WithoutCancel(ctx), b); err != nil {
+				return done, errors.Join(fmt.Errorf("message %d: its refusal: %w", msgs[i].ID, err), s.giveBack(msgs[i+1:]))
+			}
+		}
+		if s.hold(sendErr) {
+			return done, s.giveBack(msgs[i+1:])
+		}
 	}
 	return done, nil
+}
+
+const (
+	firstHold = 5 * time.Second
+	maxHold   = time.Minute // a server that is back is found within it
+)
+
+// hold tells whether to leave the server alone for a while: five seconds, doubling to a minute.
+func (s *Sender) hold(err error) bool {
+	var se *SendError
+	if !asSendError(err, &se) || se.About != AboutServer {
+		s.faults = 0
+		return false
+	}
+	wait := min(firstHold<<min(s.faults, 8), maxHold)
+	s.until = s.Now().Add(time.Duration(float64(wait) * (0.8 + 0.2*s.Jitter())))
+	s.faults++
+	return true
 }
 
 // Sent is one attempt and its end.
@@ -65,6 +110,7 @@ func (s *Sender) send(ctx context.Context, m *Message) (Report, error) {
 	defer cancel()
 	hurry := context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })
 	defer hurry()
+	m.Answer = "" // of the attempt before
 	err := s.Transport.Send(sending, m)
 	return OutcomeOf(m, err, s.Now(), s.Jitter()), err
 }

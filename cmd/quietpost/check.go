@@ -17,7 +17,7 @@ func (*checkCmd) Example() string {
 	return "quietpost check --config quietpost.yaml\nquietpost check --schema > quietpost.schema.json"
 }
 
-// Run tells all faults; of a good file, what its schedules come to.
+// Run tells all faults, those of secrets that can be read here too; of a good file, what its schedules come to.
 func (c *checkCmd) Run(e *env) error {
 	if c.Schema {
 		schema, err := config.Schema()
@@ -32,10 +32,8 @@ func (c *checkCmd) Run(e *env) error {
 	}
 	cfg, faults := config.Load(file, e.options())
 	if cfg != nil {
-		shared := cfg.SecretFaults()
-		faults = append(append(faults, cfg.SecretNotes()...), shared...)
-		if len(shared) > 0 {
-			cfg = nil
+		if shared := cfg.SecretFaults(); len(shared) > 0 {
+			cfg, faults = nil, append(faults, shared...)
 		}
 	}
 	for _, f := range faults {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"quietpost/collector/mailbox"
+	"quietpost/collector/tools"
 	"quietpost/collector/webhook"
 	"quietpost/config"
 	"quietpost/digest"
@@ -20,6 +21,7 @@ type doors struct {
 	policy *digest.Policy
 	intake *digest.Intake
 	hooks  *webhook.Handler
+	tools  *tools.Library
 	boxes  map[string]*mailbox.Mailbox
 	now    func() time.Time
 }
@@ -36,10 +38,13 @@ func (e *env) doors(ctx context.Context, cfg *config.Config, store digest.Intake
 	if err := d.intake.SetPolicy(ctx, d.policy); err != nil {
 		return nil, err
 	}
-	d.hooks = webhook.New(webhook.Options{Intake: d.intake, Now: e.now})
+	if d.tools, err = libraryOf(cfg); err != nil {
+		return nil, err
+	}
+	d.hooks = webhook.New(webhook.Options{Intake: d.intake, Tools: d.tools, Now: e.now})
 	sources := more
 	for i := range cfg.Sources {
-		s, err := sourceOf(&cfg.Sources[i])
+		s, err := sourceOf(&cfg.Sources[i], d.tools)
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +65,7 @@ func (e *env) doors(ctx context.Context, cfg *config.Config, store digest.Intake
 // mailOptions are those of an inbox without what only the running daemon has.
 func mailOptions(in *config.Inbox) mailbox.Options {
 	return mailbox.Options{Name: in.Name, Address: in.Address, Host: in.IMAP.Host, Port: in.IMAP.Port, TLS: in.IMAP.TLS,
-		Username: in.IMAP.Username, Folder: in.IMAP.Folder, Since: in.Since.Std(), Accept: in.Accept, Trust: in.Trust,
+		Username: in.IMAP.Username, Folder: in.IMAP.Folder, After: in.After, Since: in.Since.Std(), Accept: in.Accept, Trust: in.Trust,
 		Project: in.Project, LookupTXT: net.DefaultResolver.LookupTXT}
 }
 
@@ -95,6 +100,9 @@ type nowhere struct{}
 
 func (nowhere) AddItems(context.Context, digest.Delivery) (digest.Result, error) {
 	return digest.Result{}, digest.ErrUnavailable
+}
+func (nowhere) AddBatch(context.Context, []digest.Delivery) ([]digest.Result, error) {
+	return nil, digest.ErrUnavailable
 }
 func (nowhere) Mark(context.Context, string) (digest.Mark, error) {
 	return digest.Mark{}, digest.ErrNotFound

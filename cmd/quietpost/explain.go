@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"quietpost/collector/tools"
 	"quietpost/collector/webhook"
 	"quietpost/config"
 	"quietpost/digest"
@@ -91,8 +89,12 @@ func (c *explainCmd) Run(e *env) (err error) {
 	defer closing(&err, closeStore)
 	more := []webhook.Source(nil)
 	if c.Type != "" && c.Source == "" {
-		if _, ok := tools.Types()[c.Type]; !ok {
-			return usage{fmt.Errorf("--type %s is not known; it can be %s", c.Type, strings.Join(slices.Sorted(maps.Keys(tools.Types())), ", "))}
+		types, err := e.options().SourceTypes("")
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(types, c.Type) {
+			return usage{fmt.Errorf("--type %s is not known; `quietpost tools list` shows all", c.Type)}
 		}
 		c.Source = "(" + c.Type + ")"
 		more = append(more, webhook.Source{Name: c.Source, Type: c.Type})
@@ -225,7 +227,7 @@ func (c *explainCmd) sourceOf(d *doors, in input) (string, error) {
 		}
 	}
 	if !in.mail {
-		fit = ofType(d.cfg, tools.Detect(headerOf(in.header), in.body), fit)
+		fit = ofType(d.cfg, d.tools.Detect(headerOf(in.header), in.body), fit)
 	}
 	switch len(fit) {
 	case 0:
@@ -292,12 +294,8 @@ func explained(e *env, d *doors, set *digest.Settings, people []digest.Subscribe
 			out.State, out.Reason, out.Items = digest.Quarantined, v.Fault.Error(), []explainedItemJSON{}
 			return out
 		}
-		x := explainedItemJSON{Project: set.Policy.Project(it.Project), Title: it.Title, Body: it.Body, URL: it.URL, Author: it.Author, Kind: it.Kind,
-			Thread: it.Thread, Event: it.Event, State: it.State, Level: it.Level, Urgent: it.Urgent, Priority: it.Priority, Tags: it.Tags, Due: it.Due,
-			Private: it.Private, OccurredAt: rfc3339(it.OccurredAt), Reasons: it.Reasons, Rules: v.Matched, Dropped: string(v.Dropped), Ways: []wayJSON{}}
-		if x.Rules == nil {
-			x.Rules = []string{}
-		}
+		x := explainedItem(it)
+		x.Project, x.Dropped, x.Rules = set.Policy.Project(it.Project), string(v.Dropped), append(x.Rules, v.Matched...)
 		if v.Dropped == "" {
 			for _, w := range digest.Ways(e.now(), set, people, it) {
 				x.Ways = append(x.Ways, wayJSON{w.Address, w.How, rfc3339(w.At), string(w.Why)})
@@ -306,6 +304,13 @@ func explained(e *env, d *doors, set *digest.Settings, people []digest.Subscribe
 		out.Items = append(out.Items, x)
 	}
 	return out
+}
+
+// explainedItem is an item for programs.
+func explainedItem(it *digest.Item) explainedItemJSON {
+	return explainedItemJSON{Project: digest.ProjectKey(it.Project), Title: it.Title, Body: it.Body, URL: it.URL, Author: it.Author, Kind: it.Kind,
+		Thread: it.Thread, Event: it.Event, State: it.State, Level: it.Level, Urgent: it.Urgent, Priority: it.Priority, Tags: it.Tags, Due: it.Due,
+		Private: it.Private, OccurredAt: rfc3339(it.OccurredAt), Reasons: it.Reasons, Rules: []string{}, Ways: []wayJSON{}}
 }
 
 // write prints what was found for people.

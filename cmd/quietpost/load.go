@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"quietpost/collector/tools"
 	"quietpost/collector/webhook"
@@ -18,12 +19,41 @@ type loaded struct {
 	sources []webhook.Source
 	tokens  [][]byte // of the reading API
 	policy  *digest.Policy
+	tools   *tools.Library
 }
 
 func (e *env) options() config.Options {
-	return config.Options{Getenv: e.getenv,
+	return config.Options{Getenv: e.getenv, SourceTypes: sourceTypes,
 		ParseSchedule: func(s string) error { _, err := schedule.Parse(s); return err },
 		ParseQuiet:    func(s string) error { _, err := schedule.ParseQuiet(s); return err }}
+}
+
+// library is all tools there are, with the map files of a folder, "" for none.
+func library(dir string) (*tools.Library, error) {
+	if dir == "" {
+		return tools.NewLibrary(nil)
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
+	return tools.NewLibrary(os.DirFS(dir))
+}
+
+func sourceTypes(dir string) ([]string, error) {
+	lib, err := library(dir)
+	if err != nil {
+		return nil, err
+	}
+	return lib.Names(), nil
+}
+
+// libraryOf is the library of a configuration.
+func libraryOf(cfg *config.Config) (*tools.Library, error) {
+	dir, err := resolve(cfg.ToolsDir)
+	if err != nil {
+		return nil, fmt.Errorf("tools_dir: %w", err)
+	}
+	return library(dir)
 }
 
 // read reads a file without any secret.
@@ -56,9 +86,12 @@ func (e *env) load(file string) (*loaded, error) {
 	if c.policy, err = policyOf(cfg); err != nil {
 		return nil, err
 	}
+	if c.tools, err = libraryOf(cfg); err != nil {
+		return nil, err
+	}
 	for i := range cfg.Sources {
 		s := &cfg.Sources[i]
-		src, err := sourceOf(s)
+		src, err := sourceOf(s, c.tools)
 		if err != nil {
 			return nil, err
 		}
@@ -78,14 +111,18 @@ func (e *env) load(file string) (*loaded, error) {
 }
 
 // sourceOf is a source as the door takes it, without its secrets.
-func sourceOf(s *config.Source) (webhook.Source, error) {
+func sourceOf(s *config.Source, lib *tools.Library) (webhook.Source, error) {
 	src := webhook.Source{Name: s.Name, Type: s.Type, Project: s.Project, Open: s.Open, From: s.From, Rate: s.Rate}
 	if m := s.MapSources(); m != nil {
 		compiled, part, err := rules.NewMap(m)
 		if err != nil {
 			return src, fmt.Errorf("source %s: map.%s: %w", s.Name, part, err) // the file was found good: a fault in the program
 		}
-		src.Adapter = tools.Mapped(compiled, s.Type)
+		own, err := lib.Adapter(s.Type)
+		if err != nil {
+			return src, fmt.Errorf("source %s: %w", s.Name, err)
+		}
+		src.Adapter = tools.Mapped(compiled, own)
 	}
 	return src, nil
 }

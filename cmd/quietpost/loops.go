@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"os"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ type generation struct {
 	cfg     *loaded
 	set     *digest.Settings
 	builder *digest.Builder
+	desk    *digest.MailDesk
 	entries []digest.Entry
 	sources []webhook.Source
 	boxes   []*mailbox.Mailbox
@@ -55,7 +57,48 @@ const sendTimeout = 2 * time.Minute
 
 // build makes a generation; it is where all of a configuration's faults come to light, before anything starts.
 func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
-	g := &generation{cfg: cfg, set: h.settings(cfg), sources: cfg.sources, beats: map[string]time.Time{}, faults: map[string]error{}}
+	g := &generation{cfg: cfg, set: settings(cfg.Config, cfg.policy, h.instance), sources: cfg.sources, beats: map[string]time.Time{}, faults: map[string]error{}}
+	var err error
+	if g.builder, err = builder(h.store, cfg.Config); err != nil {
+		return nil, err
+	}
+	g.desk = &digest.MailDesk{Desk: h.desk, Store: h.store, Composer: g.builder.Composer, Builder: g.builder}
+	for i := range cfg.Subscribers {
+		g.entries = append(g.entries, entry(&cfg.Subscribers[i]))
+	}
+	smtp, err := transportOptions(cfg, h.instance)
+	if err != nil {
+		return nil, fmt.Errorf("mail.smtp: %w", err)
+	}
+	all := []string{digest.LaneAlert, digest.LaneLetter, digest.LaneDigest}
+	n := cfg.Mail.SMTP.Connections
+	for i := range n {
+		lanes, most := all, 0
+		switch {
+		case n == 1:
+			most = 1 // what is urgent waits for one mail at most
+		case i == 0:
+			lanes = all[:2] // one connection is never busy with a digest
+		}
+		t, err := mailer.NewTransport(smtp)
+		if err != nil {
+			return nil, fmt.Errorf("mail.smtp: %w", err)
+		}
+		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Owed: &h.owed, Lanes: lanes, Most: most, Timeout: sendTimeout, Now: h.e.now,
+			Jitter: jitter, Bounced: h.bounced})
+	}
+	for i := range cfg.Inboxes {
+		b, err := h.mailbox(cfg, &cfg.Inboxes[i])
+		if err != nil {
+			return nil, fmt.Errorf("inbox %s: %w", cfg.Inboxes[i].Name, err)
+		}
+		g.boxes = append(g.boxes, b)
+	}
+	return g, ctx.Err()
+}
+
+// builder makes what cuts editions.
+func builder(store digest.Store, cfg *config.Config) (*digest.Builder, error) {
 	renderer, err := templates.New()
 	if err != nil {
 		return nil, err
@@ -65,42 +108,22 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mail: %w", err)
 	}
-	g.builder = &digest.Builder{Store: h.store, Renderer: renderer, Composer: composer}
-	for i := range cfg.Subscribers {
-		g.entries = append(g.entries, entry(&cfg.Subscribers[i]))
-	}
-	smtp, err := h.transport(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("mail.smtp: %w", err)
-	}
-	all := []string{digest.LaneAlert, digest.LaneLetter, digest.LaneDigest}
-	for i := range cfg.Mail.SMTP.Connections + 1 {
-		lanes := all
-		if i == 0 {
-			lanes = all[:2] // one connection is never busy with a digest
-		}
-		t, err := mailer.NewTransport(smtp)
-		if err != nil {
-			return nil, fmt.Errorf("mail.smtp: %w", err)
-		}
-		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Owed: &h.owed, Lanes: lanes, Timeout: sendTimeout, Now: h.e.now, Jitter: jitter})
-	}
-	for i := range cfg.Inboxes {
-		b, err := h.mailbox(&cfg.Inboxes[i])
-		if err != nil {
-			return nil, fmt.Errorf("inbox %s: %w", cfg.Inboxes[i].Name, err)
-		}
-		g.boxes = append(g.boxes, b)
-	}
-	return g, ctx.Err()
+	return &digest.Builder{Store: store, Renderer: renderer, Composer: composer}, nil
 }
 
-func (h *house) transport(cfg *loaded) (o mailer.TransportOptions, err error) {
+// transportOptions are those of all connections to the mail server.
+func transportOptions(cfg *loaded, instance []byte) (o mailer.TransportOptions, err error) {
 	s := cfg.Mail.SMTP
-	o = mailer.TransportOptions{Host: s.Host, Port: s.Port, TLS: s.TLS, Username: s.Username, From: cfg.Mail.ReplyTo,
+	o = mailer.TransportOptions{Host: s.Host, Port: s.Port, TLS: s.TLS, Username: s.Username, From: cfg.Mail.ReturnPath,
 		HELO: host(cfg.BaseURL), Timeout: sendTimeout}
 	if o.From == "" {
 		o.From = cfg.Mail.From
+	} else { // reports arrive where they are read
+		path := o.From
+		o.ReturnPath = func(m *digest.Message) string { return digest.ReturnPath(path, instance, m.ID) }
+	}
+	if o.Signer, err = signer(&cfg.Mail.DKIM); err != nil {
+		return o, err
 	}
 	if o.CAFile, err = resolve(s.CAFile); err == nil {
 		o.Password, err = password(s.PasswordFile)
@@ -108,16 +131,26 @@ func (h *house) transport(cfg *loaded) (o mailer.TransportOptions, err error) {
 	return o, err
 }
 
-func (h *house) mailbox(in *config.Inbox) (*mailbox.Mailbox, error) {
-	o := mailOptions(in)
-	o.Intake, o.Leave, o.Now, o.Log = h.intake, h.leave, h.e.now, h.log.With("inbox", in.Name)
-	var err error
-	if o.CAFile, err = resolve(in.IMAP.CAFile); err == nil {
-		o.Password, err = password(in.IMAP.PasswordFile)
+// signer reads the key of DKIM; nil without one.
+func signer(d *config.DKIM) (*mailer.Signer, error) {
+	path, err := resolve(d.KeyFile)
+	if err != nil || path == "" {
+		return nil, err
 	}
+	key, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("dkim.key_file: %w", err)
+	}
+	return mailer.NewSigner(d.Domain, d.Selector, key)
+}
+
+func (h *house) mailbox(cfg *loaded, in *config.Inbox) (*mailbox.Mailbox, error) {
+	o, err := inboxOptions(cfg.dataDir, in, h.e.now)
 	if err != nil {
 		return nil, err
 	}
+	o.Intake, o.Leave, o.Log, o.Metrics, o.Kept = h.intake, h.leave, h.log, h.metrics.inboxes, cfg.Retention.Items.Std()
+	o.Bounce, o.Desk, o.Thread, o.Titled = h.bounced, deskDoor{h}, h.threadOfItem, h.threadTitled
 	return mailbox.New(o)
 }
 
@@ -142,6 +175,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 	if c.Added+c.Changed > 0 {
 		h.log.Info("subscribers taken over from the file", "added", c.Added, "changed", c.Changed)
 	}
+	h.hooks.SetTools(g.cfg.tools)
 	h.hooks.SetSources(g.sources)
 	h.gen.Store(g)
 	ctx, cancel := context.WithCancel(ctx)
@@ -166,6 +200,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 			}
 		})
 	}
+	run(func() { h.every(ctx, g, "inboxes", nil, h.tickInboxes) })
 	h.stop = func() {
 		cancel()
 		wg.Wait()
@@ -282,6 +317,7 @@ func (h *house) told(occasion string, t digest.Tally, err error) error {
 
 // reslot heals next slots; see digest.Calendar.
 func (h *house) reslot(ctx context.Context, g *generation) {
+	h.wake(ctx, g)
 	_, faults, err := g.builder.Reslot(ctx, h.e.now(), g.set)
 	if err = errors.Join(append(faults, err)...); err != nil && ctx.Err() == nil {
 		h.log.Error("slots", "error", err)

@@ -58,6 +58,12 @@ func (n noting) AddItems(ctx context.Context, d digest.Delivery) (digest.Result,
 	return res, err
 }
 
+func (n noting) AddBatch(ctx context.Context, ds []digest.Delivery) ([]digest.Result, error) {
+	res, err := n.IntakeStore.AddBatch(ctx, ds)
+	n.h.noteDisk(err)
+	return res, err
+}
+
 // noteDisk notes an error if it says that the database cannot be written.
 func (h *house) noteDisk(err error) {
 	if !errors.Is(err, digest.ErrUnavailable) {
@@ -119,7 +125,7 @@ func (h *house) steady() bool {
 	defer s.mu.Unlock()
 	up := h.e.upFor()
 	if jump := s.clock.Look(h.e.now(), up); jump != 0 {
-		h.log.Warn("the clock was set; nothing is taken away for its age until it has been right for six hours", "by", span(jump))
+		h.log.Warn("the clock was set; nothing is taken away for its age until it has been right for six hours", "by", length(jump))
 	}
 	return s.clock.Steady(up)
 }
@@ -172,7 +178,7 @@ func (h *house) found(g *generation, up time.Duration) (out []digest.Fault) {
 		if by < 0 {
 			ahead = "back"
 		}
-		out = append(out, digest.Fault{Cause: digest.FaultClock, Text: span(by) + " " + ahead})
+		out = append(out, digest.Fault{Cause: digest.FaultClock, Text: length(by) + " " + ahead})
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -215,7 +221,7 @@ func (h *house) announce(ctx context.Context, g *generation, n *digest.Notice) e
 // sendPast sends letters to the operators without the outbox.
 func (h *house) sendPast(ctx context.Context, g *generation, cause, subject, text string) error {
 	letters, all := g.builder.Letters(h.e.now(), g.set, cause, subject, text)
-	o, err := h.transport(g.cfg)
+	o, err := transportOptions(g.cfg, h.instance)
 	if err != nil {
 		return errors.Join(all, err)
 	}
@@ -256,15 +262,15 @@ func (h *house) wordsOf(g *generation, n *digest.Notice, now time.Time) (subject
 			continue
 		}
 		if n.Over {
-			return w.over, fmt.Sprintf("It lasted %s:\n\n  %s\n\n%s", span(n.Lasted), n.Text, w.rest)
+			return w.over, fmt.Sprintf("It lasted %s:\n\n  %s\n\n%s", length(n.Lasted), n.Text, w.rest)
 		}
 		return w.begins, w.what + "\n\nYou are told once more when this is over."
 	}
 	return n.Cause, n.Text // never: the last row is everybody's
 }
 
-// span is a length of time in words that need no arithmetic.
-func span(d time.Duration) string {
+// length is a length of time in words that need no arithmetic.
+func length(d time.Duration) string {
 	d = d.Abs()
 	switch {
 	case d >= 48*time.Hour:

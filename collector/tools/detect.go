@@ -34,6 +34,11 @@ var signs = []sign{
 	{tool: "cloudevents", header: "Ce-Specversion"},
 
 	{tool: "jira", shape: func(n node) bool { return n.str("webhookEvent") != "" }}, // Server names itself in no header
+	{tool: "gitlab", shape: isGitLab},
+	{tool: "linear", shape: func(n node) bool { return n.has("webhookTimestamp") && n.has("type") && n.has("action") }},
+	{tool: "bitbucket", shape: isBitbucket},
+	{tool: "gitea", shape: isGitea},
+	{tool: "github", shape: isGitHub},
 	{tool: "cloudevents", shape: isCloudEvent},
 	{tool: "cloudevents", shape: isCDEvent},
 	{tool: "grafana", shape: isGrafana},
@@ -71,4 +76,33 @@ func Detect(h http.Header, body []byte) string {
 		return "slack"
 	}
 	return "generic"
+}
+
+// The forges name themselves in headers; these are for bodies that were sent on without them.
+
+func isGitLab(n node) bool {
+	switch {
+	case n.str("object_kind") != "":
+		return n.has("project") || n.has("project_id") || n.has("object_attributes") || n.has("group") || n.has("user")
+	case n.str("event_name") != "":
+		return n.has("project_id") || n.has("path_with_namespace") || n.has("group_id") || n.has("user_id") || n.has("username") && n.has("email")
+	}
+	return false
+}
+
+func isBitbucket(n node) bool {
+	if n.str("eventKey") != "" && n.has("actor") { // Server
+		return true
+	}
+	return n.has("repository.links.html.href") && n.has("actor") && n.has("repository.full_name")
+}
+
+// isGitea knows a sender with a name as Gitea has it; GitHub's has another form.
+func isGitea(n node) bool {
+	s := n.at("sender")
+	return (s.has("username") || s.has("full_name")) && !s.has("node_id") && !s.has("links") && (n.has("repository.full_name") || n.has("repository.name"))
+}
+
+func isGitHub(n node) bool {
+	return n.has("sender.login") && (n.has("sender.node_id") || n.has("sender.gravatar_id") || n.has("sender.site_admin"))
 }

@@ -3,31 +3,20 @@ package tools
 import (
 	"fmt"
 	"net/http"
-	"strings"
 
-	"quietpost/digest"
 	"quietpost/digest/rules"
 )
 
 // Mapped reads by a source's `map:` instead of by the tool's own adapter. What the map leaves without a title gets the
 // title, and where it has none the body, that the adapter would have given: genuine news is never lost for want of a
-// field. The delivery id is the map's key, else the adapter's. typ is the source's type.
-func Mapped(m *rules.Map, typ string) Adapter {
-	types := Types()
+// field. The delivery id is the map's key, else the adapter's. own is the source's own adapter.
+func Mapped(m *rules.Map, own Adapter) Adapter {
 	return func(h http.Header, body []byte) (Reading, error) {
-		own := types[typ].Read
-		if own == nil {
-			own = types[Detect(h, body)].Read
-		}
 		payload, err := payloadOf(h, body)
 		if err != nil {
 			return Reading{}, err
 		}
-		headers := rules.Headers{}
-		for name, values := range h {
-			headers[strings.ToLower(name)] = strings.Join(values, ", ")
-		}
-		items, key, ignored, left, err := m.Read(payload, headers, MaxItems)
+		items, key, ignored, left, err := m.Read(payload, headersOf(h), MaxItems)
 		plain, ownErr := own(h, body)
 		if key == "" {
 			key = plain.Key
@@ -44,8 +33,7 @@ func Mapped(m *rules.Map, typ string) Adapter {
 			}
 		}
 		if left > 0 {
-			last := &items[len(items)-1]
-			*last = digest.Item{Project: last.Project, Kind: digest.KindStatus, Title: fmt.Sprintf("… and %d more in the same delivery", left+1)}
+			items[len(items)-1] = more(items[len(items)-1].Project, left+1)
 		}
 		return Reading{Items: items, Key: key, Ignored: ignored}, nil
 	}

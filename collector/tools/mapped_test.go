@@ -41,7 +41,7 @@ func TestMapped(t *testing.T) {
 			if c.header == nil {
 				c.header = http.Header{}
 			}
-			r, err := Mapped(m, "generic")(c.header, []byte(c.body))
+			r, err := Mapped(m, Generic)(c.header, []byte(c.body))
 			if (err == nil) != (c.fault == "") || err != nil && (!strings.Contains(err.Error(), c.fault) || !errors.Is(err, ErrUnreadable)) {
 				t.Fatalf("fault %v, want %q", err, c.fault)
 			}
@@ -55,7 +55,7 @@ func TestMapped(t *testing.T) {
 		})
 	}
 	m, _, _ := rules.NewMap(map[string]string{"each": "payload", "title": "item", "project": `"apollo"`})
-	r, err := Mapped(m, "generic")(http.Header{}, []byte("["+strings.Repeat(`"a",`, 999)+`"b"]`))
+	r, err := Mapped(m, Generic)(http.Header{}, []byte("["+strings.Repeat(`"a",`, 999)+`"b"]`))
 	if err != nil || len(r.Items) != MaxItems {
 		t.Fatalf("%d items, %v", len(r.Items), err)
 	}

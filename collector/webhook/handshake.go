@@ -81,6 +81,8 @@ func (h *Handler) handshake(w http.ResponseWriter, r *http.Request, src *source,
 	}
 	word := text("challenge")
 	switch {
+	case len(m["notifications"]) > 0 && isVerification(m["notifications"]): // Terraform Cloud keeps the hook on a 200 only
+		w.WriteHeader(http.StatusOK)
 	case text("event") == "endpoint.url_validation":
 		return validateZoom(w, m["payload"], src.Secrets)
 	case !isWord(word):
@@ -93,6 +95,13 @@ func (h *Handler) handshake(w http.ResponseWriter, r *http.Request, src *source,
 		return false
 	}
 	return true
+}
+
+func isVerification(notifications []byte) bool {
+	var list []struct {
+		Trigger string `json:"trigger"`
+	}
+	return json.Unmarshal(notifications, &list) == nil && len(list) == 1 && list[0].Trigger == "verification"
 }
 
 func validateGrid(w http.ResponseWriter, body []byte) bool {

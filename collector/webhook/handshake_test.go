@@ -39,6 +39,8 @@ func TestHandshakes(t *testing.T) {
 		{"a header named so beside news", "POST", tok, `{"title":"News"}`, []string{"X-Hook-Secret: b537207f"}, 202, ""},
 		{"a query named so beside news", "POST", tok + "?validationToken=x", `{"title":"News"}`, nil, 202, ""},
 		{"Twitch", "POST", tok, `{"challenge":"pogchamp-kappa","subscription":{}}`, []string{"Twitch-Eventsub-Message-Type: webhook_callback_verification"}, 200, "pogchamp-kappa"},
+		{"Terraform Cloud", "POST", tok, `{"payload_version":1,"run_id":null,"notifications":[{"message":"Verification of test","trigger":"verification","run_status":null}]}`, nil, 200, ""},
+		{"Terraform Cloud's news", "POST", tok, `{"payload_version":1,"run_id":"run-1","notifications":[{"message":"Run applied","trigger":"run:completed","run_status":"applied"}]}`, nil, 202, ""},
 		{"Meta", "GET", "/hooks/any?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=any-token-1", "", nil, 200, "1158201444"},
 		{"Meta, wrong token", "GET", "/hooks/any?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=guess", "", nil, 401, ""},
 		{"Meta, empty token", "GET", "/hooks/empty?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=", "", nil, 401, ""},

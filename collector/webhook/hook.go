@@ -40,7 +40,7 @@ func (h *Handler) hook(w http.ResponseWriter, r *http.Request) {
 			return
 		case h.firstContact(w, r, src):
 			return
-		case src.Type == "auto" || h.types[src.Type].Query:
+		case src.Type == "auto" || src.tool(src.Type).Query:
 			h.receive(w, asForm(r), src)
 			return
 		}
@@ -65,9 +65,9 @@ func asForm(r *http.Request) *http.Request {
 // tool is what a source's deliveries are read by; of type auto what this one tells, or its header where body is nil.
 func (h *Handler) tool(src *source, header http.Header, body []byte) tools.Tool {
 	if src.Type == "auto" {
-		return h.types[tools.Detect(header, body)]
+		return src.tool(src.tools.Detect(header, body))
 	}
-	return h.types[src.Type]
+	return src.tool(src.Type)
 }
 
 // patient makes a fault that may pass (408, 429) one after which a sender that gives up on a 4xx tries again.
@@ -121,7 +121,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 	if res, ok := h.store(w, r, src, d); ok {
 		status, a := answerOf(res)
 		h.counter.WithLabelValues(src.Name, a.Status).Inc()
-		switch tool := h.types[d.Receipt.Tool]; {
+		switch tool := src.tool(d.Receipt.Tool); {
 		case tool.Reply != "":
 			sendText(w, http.StatusOK, "text/plain", tool.Reply)
 			return

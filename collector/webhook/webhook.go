@@ -38,7 +38,7 @@ const storeTimeout = 30 * time.Second
 // A Source is a place that may post.
 type Source struct {
 	Name    string
-	Type    string // one of tools.Types, or "auto" to tell by each delivery
+	Type    string // one of Tools, or "auto" to tell by each delivery
 	Project string // for items that name none, and before one that was only guessed; may be empty
 
 	Secrets [][]byte       // each is valid; an empty one never is
@@ -55,6 +55,7 @@ type Options struct {
 		// Accept stores a delivery; when it returns without an error, it is on disk.
 		Accept(ctx context.Context, d digest.Delivery) (digest.Result, error)
 	}
+	Tools    *tools.Library // what sources may be; nil: what comes with the program
 	Now      func() time.Time
 	Log      *slog.Logger          // nil: no log
 	Registry prometheus.Registerer // nil: no metrics
@@ -72,7 +73,7 @@ type Options struct {
 // time for a body the door sets itself.
 type Handler struct {
 	opt      Options
-	types    map[string]tools.Tool
+	tools    atomic.Pointer[tools.Library]
 	sources  atomic.Pointer[sourceTable]
 	mux      *http.ServeMux
 	reading  atomic.Int64 // bytes of bodies in memory
@@ -83,7 +84,14 @@ type Handler struct {
 
 type source struct {
 	Source
+	tools *tools.Library
 	limit *rate.Limiter
+}
+
+// tool is one by its name; one that is not there reads nothing, and has no ways of its own.
+func (s *source) tool(name string) tools.Tool {
+	t, _ := s.tools.Tool(name)
+	return t
 }
 
 type sourceTable struct {
@@ -105,7 +113,14 @@ func New(opt Options) *Handler {
 	if opt.ReadTimeout <= 0 {
 		opt.ReadTimeout = DefaultReadTimeout
 	}
-	h := &Handler{opt: opt, types: tools.Types(), mux: http.NewServeMux(),
+	if opt.Tools == nil {
+		lib, err := tools.NewLibrary(nil)
+		if err != nil {
+			panic(err) // a fault in the program's own files, which its tests read
+		}
+		opt.Tools = lib
+	}
+	h := &Handler{opt: opt, mux: http.NewServeMux(),
 		counter: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "quietpost_webhook_deliveries_total",
 			Help: "Deliveries by source and by what became of them: accepted, duplicate, ignored, quarantined.",
@@ -118,6 +133,7 @@ func New(opt Options) *Handler {
 	if opt.Registry != nil {
 		opt.Registry.MustRegister(h.counter, h.refused)
 	}
+	h.SetTools(opt.Tools)
 	h.SetSources(nil)
 	h.mux.HandleFunc("/hooks/{name}", h.hook)
 	h.mux.HandleFunc("/hooks/{name}/{token...}", h.hook)
@@ -128,15 +144,19 @@ func New(opt Options) *Handler {
 	return h
 }
 
+// SetTools replaces what sources may be, from the next SetSources on.
+func (h *Handler) SetTools(lib *tools.Library) { h.tools.Store(lib) }
+
 // SetSources replaces all sources at once; requests that are under way go on with the old ones. A limit that is left
 // as it was goes on counting.
 func (h *Handler) SetSources(list []Source) {
 	h.swapping.Lock()
 	defer h.swapping.Unlock()
 	old := h.sources.Load()
+	lib := h.tools.Load()
 	t := &sourceTable{byName: map[string]*source{}}
 	for _, s := range list {
-		src := &source{Source: s}
+		src := &source{Source: s, tools: lib}
 		if s.Rate > 0 {
 			src.limit = rate.NewLimiter(rate.Limit(s.Rate), int(max(1, s.Rate)))
 			if old != nil && old.byName[s.Name] != nil && old.byName[s.Name].Rate == s.Rate {

@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 
 	"quietpost/digest"
@@ -20,15 +21,34 @@ func MapKeys() []string { return append([]string{EachKey, IgnoreKey, KeyKey}, Se
 
 // A Map is the `map:` of a source, compiled. It is safe for many goroutines.
 type Map struct {
+	lets              []binding
 	each, ignore, key *Program
 	sets              []assignment
 }
 
-// NewMap compiles the expressions of a source's `map:`, by key. Of an *Error, part is the key it is about.
-func NewMap(sources map[string]string) (m *Map, part string, err error) {
+// A Let gives a value of the payload a name that the expressions of a map may use; later ones may use earlier ones.
+type Let struct{ Name, Source string }
+
+type binding struct {
+	name string
+	code *Program
+}
+
+// NewMap compiles the expressions of a source's `map:`, by key. Of an *Error, part is the key it is about, or the name of
+// the Let.
+func NewMap(sources map[string]string, lets ...Let) (m *Map, part string, err error) {
 	m = &Map{}
 	names := Names{"payload": nil, "headers": nil}
-	inEach := Names{"payload": nil, "headers": nil, "item": nil}
+	for _, l := range lets {
+		b := binding{name: l.Name}
+		if b.code, err = Compile(l.Source, names, reflect.Invalid); err != nil {
+			return nil, l.Name, err
+		}
+		m.lets = append(m.lets, b)
+		names[l.Name] = nil
+	}
+	inEach := maps.Clone(names)
+	inEach["item"] = nil
 	compile := func(to **Program, key string, names Names) {
 		source, ok := sources[key]
 		if !ok || err != nil {
@@ -64,6 +84,9 @@ const workOfMap = 5 * MaxWork
 func (m *Map) Read(payload any, headers Headers, max int) (items []digest.Item, key string, ignored digest.Reason, left int, err error) {
 	values := map[string]any{"payload": payload, "headers": headers}
 	work := &meter{limit: workOfMap}
+	if err := m.bind(work, values); err != nil {
+		return nil, "", "", 0, err
+	}
 	if m.key != nil {
 		v, err := m.key.run(work, values)
 		if err != nil {
@@ -169,4 +192,22 @@ func list(v any) ([]any, error) {
 		out[i] = r.Index(i).Interface()
 	}
 	return out, nil
+}
+
+// Values are what the expressions of a map may name, for conditions of the same payload: payload, headers and its lets.
+func (m *Map) Values(payload any, headers Headers) (map[string]any, error) {
+	values := map[string]any{"payload": payload, "headers": headers}
+	return values, m.bind(&meter{limit: workOfMap}, values)
+}
+
+// bind works out the lets.
+func (m *Map) bind(work *meter, values map[string]any) error {
+	for i := range m.lets {
+		v, err := m.lets[i].code.run(work, values)
+		if err != nil {
+			return fmt.Errorf("let.%s: %w", m.lets[i].name, err)
+		}
+		values[m.lets[i].name] = v
+	}
+	return nil
 }

@@ -118,7 +118,7 @@ var outboxTests = map[string]func(*fixture){
 			bytes              []byte
 		}{
 			{digest.Delivered, "250 2.0.0 queued as 1", t0, now, time.Time{}, nil},
-			{digest.Failed, "550 5.1.1 no such user", t0, now, time.Time{}, nil},
+			{digest.Failed, "550 5.1.1 no such user", t0, now, time.Time{}, msgs[1].Bytes}, // it may be sent after all
 			{digest.Queued, "451 4.7.1 greylisted", t0.Add(time.Hour), time.Time{}, time.Time{}, msgs[2].Bytes},
 			{digest.Sending, "", t0, time.Time{}, until, msgs[3].Bytes},
 		} {

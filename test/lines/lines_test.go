@@ -38,6 +38,10 @@ func TestLines(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no deliveries below %s: %v", root, err)
 	}
+	lib, err := tools.NewLibrary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	policy, deliveries, items, ignored, unread := digest.NewPolicy(digest.Policy{}), 0, 0, 0, 0
 	for _, f := range files {
 		if strings.HasSuffix(f, ".headers") {
@@ -45,7 +49,7 @@ func TestLines(t *testing.T) {
 		}
 		deliveries++
 		tool, name := filepath.Base(filepath.Dir(f)), filepath.Base(f)
-		as, r, err := read(t, f)
+		as, r, err := read(t, lib, f)
 		switch {
 		case err != nil:
 			unread++
@@ -80,7 +84,7 @@ func TestLines(t *testing.T) {
 }
 
 // read reads one file with the header beside it, by the type that the delivery itself tells.
-func read(t *testing.T, file string) (as string, r tools.Reading, err error) {
+func read(t *testing.T, lib *tools.Library, file string) (as string, r tools.Reading, err error) {
 	body, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +97,8 @@ func read(t *testing.T, file string) (as string, r tools.Reading, err error) {
 			}
 		}
 	}
-	as = tools.Detect(h, body)
-	r, err = tools.Types()[as].Read(h, body)
+	as = lib.Detect(h, body)
+	tool, _ := lib.Tool(as)
+	r, err = tool.Read(h, body)
 	return as, r, err
 }

@@ -1,0 +1,222 @@
+package tools
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"quietpost/digest"
+)
+
+func library(t testing.TB) *Library {
+	t.Helper()
+	l, err := NewLibrary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// Each map file compiles, has words for people, knows its own samples from those of all others, and each sample gives
+// the line that stands beside it.
+func TestMapFiles(t *testing.T) {
+	l := library(t)
+	for name, m := range l.files {
+		t.Run(name, func(t *testing.T) {
+			if _, err := m.compile(); err != nil {
+				t.Fatal(err)
+			}
+			for what, text := range map[string]string{"where": m.texts.Where, "choose": m.texts.Choose, "secret": m.texts.Secret, "source": m.texts.Source} {
+				if text == "" {
+					t.Errorf("%s is empty", what)
+				}
+			}
+			if len(m.samples) == 0 {
+				t.Error("there is no sample")
+			}
+			for _, s := range m.samples {
+				t.Run(s.Name, func(t *testing.T) { checkSample(t, l, name, &s) })
+			}
+		})
+	}
+}
+
+func checkSample(t *testing.T, l *Library, tool string, s *Sample) {
+	header := http.Header{"Content-Type": {"application/json"}}
+	for k, v := range s.Header {
+		header[k] = v
+	}
+	if got := l.Detect(header, s.Body); got != tool {
+		t.Errorf("it is taken for %s", got)
+	}
+	read := l.tools[tool].Read
+	if m := l.files[tool]; !m.code {
+		read = m.mapped // which tells what read would pass over
+	}
+	r, err := read(header, s.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Ignored != "" {
+		if string(r.Ignored) != s.Ignored {
+			t.Errorf("ignored: %q, want %q; items %d", r.Ignored, s.Ignored, len(r.Items))
+		}
+		return
+	}
+	if len(r.Items) != len(s.Gives) {
+		t.Fatalf("%d items, want %d (ignored: %q)", len(r.Items), len(s.Gives), r.Ignored)
+	}
+	for i, want := range s.Gives {
+		got := shownFields(&r.Items[i])
+		for field, value := range want {
+			have, ok := got[field]
+			if !ok {
+				t.Errorf("%s is no field", field)
+			}
+			if have != value {
+				t.Errorf("item %d: %s is\n%q, want\n%q", i+1, field, have, value)
+			}
+		}
+	}
+}
+
+// shownFields are an item's fields as samples write them.
+func shownFields(it *digest.Item) map[string]string {
+	out := map[string]string{"project": digest.ProjectKey(it.Project), "title": digest.OneLine(it.Title, digest.MaxTitle), "body": strings.TrimSpace(digest.CleanBody(it.Body)),
+		"url": it.URL, "author": it.Author, "kind": it.Kind, "thread": it.Thread, "event": it.Event, "state": it.State, "level": it.Level, "priority": it.Priority,
+		"urgent": fmt.Sprint(it.Urgent), "private": fmt.Sprint(it.Private), "tags": strings.Join(it.Tags, ", "), "due": it.Due, "occurred_at": ""}
+	if !it.OccurredAt.IsZero() {
+		out["occurred_at"] = it.OccurredAt.UTC().Format("2006-01-02T15:04:05Z")
+	}
+	return out
+}
+
+// A payload of which any field is missing or of another kind still gives an item, an ignored one or a quarantined one:
+// never a panic, never nothing.
+func TestMapFilesMangled(t *testing.T) {
+	l := library(t)
+	for name, m := range l.files {
+		for _, s := range m.samples {
+			var v any
+			if json.Unmarshal(s.Body, &v) != nil {
+				continue
+			}
+			mangled(v, func() {
+				body, err := json.Marshal(v)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := l.tools[name].Read(s.Header, body)
+				if err == nil && len(r.Items) == 0 && r.Ignored == "" {
+					t.Errorf("%s, %s: nothing came of %s", name, s.Name, body)
+				}
+				for i := range r.Items {
+					if strings.TrimSpace(r.Items[i].Title) == "" {
+						t.Errorf("%s, %s: an item without title came of %s", name, s.Name, body)
+					}
+				}
+			})
+		}
+	}
+}
+
+// mangled calls fn with each value of v, to depth 4, replaced in turn by odd ones.
+func mangled(v any, fn func()) { mangleBelow(v, 4, fn) }
+
+func mangleBelow(v any, depth int, fn func()) {
+	if depth == 0 {
+		return
+	}
+	odd := []any{nil, "", 7.0, true, []any{}, map[string]any{}, []any{"x"}}
+	switch v := v.(type) {
+	case map[string]any:
+		for k, old := range v {
+			for _, o := range odd {
+				v[k] = o
+				fn()
+			}
+			delete(v, k)
+			fn()
+			v[k] = old
+			mangleBelow(old, depth-1, fn)
+		}
+	case []any:
+		for i, old := range v {
+			for _, o := range odd {
+				v[i] = o
+				fn()
+			}
+			v[i] = old
+			mangleBelow(old, depth-1, fn)
+		}
+	}
+}
+
+func TestMapFileFaults(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"no title":       {"know: [{header: X}]", "title is missing"},
+		"no sign":        {"title: X", "know is missing"},
+		"unknown key":    {"title: X\nknow: [{header: X}]\nmop: {}", "a.yaml:3: mop is not known"},
+		"unknown field":  {"title: X\nknow: [{header: X}]\nmap: {titel: payload.a}", "a.yaml:3: titel is not known"},
+		"bad expression": {"title: X\nknow: [{header: X}]\nmap:\n  title: payload.a +", "a.yaml:4: map.title"},
+		"bad condition":  {"title: X\nknow: [{header: X}]\non:\n  - when: nobody == 1", "a.yaml:4: on[0].when"},
+		"bad let":        {"title: X\nknow: [{header: X}]\nlet:\n  a: b.c", "a.yaml:4"},
+		"twice":          {"title: X\ntitle: Y\nknow: [{header: X}]", "title stands here twice"},
+	} {
+		_, err := NewLibrary(fstest.MapFS{"a.yaml": {Data: []byte(c.text)}})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// The operator's own file goes before the one that comes with the program, and before an adapter in Go.
+func TestOwnMapFiles(t *testing.T) {
+	own := fstest.MapFS{
+		"github.yaml":  {Data: []byte("title: Ours\nknow: [{header: X-GitHub-Event}]\nmap: {title: '\"ours \" + payload.action'}\non: [{}]")},
+		"newtool.yaml": {Data: []byte("title: New\nknow: [{fields: [very.special]}]\nmap: {project: payload.very.special}\non: [{title: '\"new\"'}]")},
+	}
+	l, err := NewLibrary(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(h http.Header, body string) (tool, title string) {
+		tool = l.Detect(h, []byte(body))
+		r, err := l.tools[tool].Read(h, []byte(body))
+		if err != nil || len(r.Items) != 1 {
+			t.Fatal(r, err)
+		}
+		return tool, r.Items[0].Title
+	}
+	if tool, title := read(http.Header{"X-Github-Event": {"push"}}, `{"action": "x"}`); tool != "github" || title != "ours x" {
+		t.Errorf("%s: %s", tool, title)
+	}
+	if tool, title := read(http.Header{}, `{"very": {"special": "p"}}`); tool != "newtool" || title != "new" {
+		t.Errorf("%s: %s", tool, title)
+	}
+}
+
+// The example of docs/maps.md is a good file, and its samples give what it says.
+func TestMapsPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/maps.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```yaml\ntitle:")
+	example, _, ok := strings.Cut(example, "```")
+	l, err := NewLibrary(fstest.MapFS{"deploybot.yaml": {Data: []byte("title:" + example)}})
+	if err != nil || !ok {
+		t.Fatal(err)
+	}
+	samples := l.Samples("deploybot")
+	if len(samples) == 0 {
+		t.Fatal("the example has no sample")
+	}
+	for _, s := range samples {
+		checkSample(t, l, "deploybot", &s)
+	}
+}
