@@ -64,6 +64,9 @@ func Ntfy(h http.Header, body []byte) (Reading, error) {
 		}
 		return r, err
 	}
+	if f := formFields(h, body); f.Has("message") || f.Has("m") || f.Has("title") { // a GET's, which the door has put into the header
+		body = nil
+	}
 	message, file := ntfyHeader(h, "message"), ntfyHeader(h, "filename")
 	if text, ok := plain(body); ok && text != "" && (message == "" || file == "") {
 		message = paragraphs(message, text)
