@@ -17,6 +17,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
 
 FUZZTIME ?= 30s
 KILLS    ?= 200
+SOAK     ?= 1h
 CHAOS    ?= 10m
 OUT      ?= $(or $(TMPDIR),/tmp)/quietpost-lines.tsv
 
@@ -89,6 +90,10 @@ crash: ## the long drill: KILLS (200) times kill -9, and at each write and sync,
 chaos-imap: ## CHAOS (10m) of faults against a real Dovecot under steady delivery: every mail exactly one item
 	test/install.sh
 	QUIETPOST_CHAOS=$(CHAOS) go test -count=1 -v -timeout 4h -run '^TestChaosIMAP$$' ./test
+
+.PHONY: soak
+soak: ## SOAK (1h) at 100 webhooks a second: memory, goroutines and files stay flat, nothing is lost
+	SOAK=$(SOAK) go test -count=1 -v -timeout 0 -run '^TestSoak$$' ./test
 
 .PHONY: install
 install: build ## binary, unit, user and example to DESTDIR, prefix (/usr/local); starts nothing
