@@ -20,6 +20,7 @@ type sink struct {
 	mu     sync.Mutex
 	mails  map[string][][]byte // by recipient
 	answer func() error        // to the end of a mail; nil takes all
+	port   int
 }
 
 // NewSession is smtp.Backend's.
@@ -79,6 +80,7 @@ func lightHouse(t testing.TB, more string) (*house, *sink) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.port = l.Addr().(*net.TCPAddr).Port
 	go server.Serve(l)
 	t.Cleanup(func() { server.Close() })
 	h := &house{t: t, dir: t.TempDir()}
@@ -87,7 +89,7 @@ func lightHouse(t testing.TB, more string) (*house, *sink) {
 	h.url = "http://" + listen
 	h.write("api.token", readToken+"\n")
 	h.write("tool.secret", toolSecret+"\n")
-	h.write("quietpost.yaml", fmt.Sprintf(lightConfig, h.url, h.dir, listen, l.Addr().(*net.TCPAddr).Port, more))
+	h.write("quietpost.yaml", fmt.Sprintf(lightConfig, h.url, h.dir, listen, s.port, more))
 	return h, s
 }
 
