@@ -35,7 +35,8 @@ func TestPowerCut(t *testing.T) {
 	v := &virtual{house: h, dir: dir, disk: disk, port: maillab.FreePort(), smtp: s.port}
 	h.url = fmt.Sprintf("http://127.0.0.1:%d", v.port)
 	t.Cleanup(func() {
-		h.kill()
+		_ = h.process.cmd.Process.Kill() // it may have ended
+		<-h.process.done
 		if t.Failed() {
 			log := h.log.String()
 			t.Logf("the machine's last words:\n%s", log[max(0, len(log)-20_000):])
@@ -99,16 +100,11 @@ type virtual struct {
 // boot starts the machine and waits until the daemon answers.
 func (v *virtual) boot() {
 	v.t.Helper()
-	accel := "tcg,thread=multi"
-	if f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0); err == nil {
-		f.Close()
-		accel = "kvm"
-	}
-	cmd := exec.Command("qemu-system-x86_64", "-M", "q35", "-accel", accel, "-cpu", "max", "-smp", "2", "-m", "768", "-nodefaults", "-no-user-config",
+	cmd := exec.Command("qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "768", "-nodefaults", "-no-user-config",
 		"-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", filepath.Join(v.dir, "vmlinuz"), "-initrd", filepath.Join(v.dir, "initrd.gz"),
 		"-append", fmt.Sprintf("console=ttyS0 quiet panic=-1 mitigations=off smtp=%d", v.smtp),
 		"-drive", "file="+v.disk+",format=raw,if=virtio,cache=writeback",
-		"-netdev", fmt.Sprintf("user,id=n,hostfwd=tcp:127.0.0.1:%d-:8025", v.port), "-device", "virtio-net-pci,netdev=n")
+		"-netdev", fmt.Sprintf("user,id=n,hostfwd=tcp:127.0.0.1:%d-:8025", v.port), "-device", "virtio-net-pci,netdev=n,romfile=")
 	cmd.Stdout, cmd.Stderr = &v.log, &v.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	v.must(cmd.Start())

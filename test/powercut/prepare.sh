@@ -27,7 +27,7 @@ mkdir -p root/{bin,proc,sys,dev,data,etc,modules}
 cp "$(command -v busybox)" root/bin/busybox
 cp "$binary" root/quietpost
 n=10
-for m in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk failover net_failover virtio_net; do
+for m in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk failover net_failover virtio_net; do
 	f=$(find kernel -name "$m.ko" -o -name "$m.ko.xz" | head -n 1)
 	case $f in # what is not there is part of the kernel
 	*.xz) xz -dc "$f" >root/modules/$n-$m.ko ;;
