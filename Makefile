@@ -17,6 +17,9 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
 
 FUZZTIME ?= 30s
 KILLS    ?= 200
+SOAK     ?= 1h
+CUTS     ?= 10
+CHAOS    ?= 10m
 OUT      ?= $(or $(TMPDIR),/tmp)/quietpost-lines.tsv
 
 prefix       ?= /usr/local
@@ -29,7 +32,7 @@ tmpfilesdir  ?= $(prefix)/lib/tmpfiles.d
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## build and try it out: a demo with nothing to set up
@@ -80,9 +83,27 @@ slots: ## schedules in every zone from 2020 to 2040 against an independent refer
 	QUIETPOST_SLOTS=all go test -count=1 -v -timeout 2h -run 'Reference' ./digest/schedule
 
 .PHONY: crash
-crash: ## the long drill: KILLS (200) times kill -9, then an audit of the reader's mails
+crash: ## the long drill: KILLS (200) times kill -9, and at each write and sync, then an audit of the reader's mails
 	test/install.sh
-	QUIETPOST_KILLS=$(KILLS) go test -count=1 -v -timeout 4h -run '^TestKill9$$' ./test
+	QUIETPOST_KILLS=$(KILLS) QUIETPOST_SYSCALLS=all go test -count=1 -v -timeout 4h -run '^(TestKill9|TestKilledAtAWrite|TestASyncThatFails)$$' ./test
+
+.PHONY: chaos-imap
+chaos-imap: ## CHAOS (10m) of faults against a real Dovecot under steady delivery: every mail exactly one item
+	test/install.sh
+	QUIETPOST_CHAOS=$(CHAOS) go test -count=1 -v -timeout 4h -run '^TestChaosIMAP$$' ./test
+
+.PHONY: soak
+soak: ## SOAK (1h) at 100 webhooks a second: memory, goroutines and files stay flat, nothing is lost
+	SOAK=$(SOAK) go test -count=1 -v -timeout 0 -run '^TestSoak$$' ./test
+
+.PHONY: powercut
+powercut: build ## pull the plug of a virtual machine CUTS (10) times; installs qemu on Debian and Ubuntu
+	test/powercut/prepare.sh bin/quietpost bin/powercut
+	QUIETPOST_POWERCUT=$(CURDIR)/bin/powercut QUIETPOST_CUTS=$(CUTS) go test -count=1 -v -timeout 2h -run '^TestPowerCut$$' ./test
+
+.PHONY: year
+year: ## fill a database with a year's use by 200 people: its size, and how long a cut takes
+	QUIETPOST_YEAR=365 go test -count=1 -v -timeout 2h -run '^TestAYear$$' ./cmd/quietpost
 
 .PHONY: install
 install: build ## binary, unit, user and example to DESTDIR, prefix (/usr/local); starts nothing

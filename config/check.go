@@ -68,6 +68,7 @@ func (r *reader) inboxes(c *Config) {
 		b := &c.Inboxes[i]
 		r.transport(&b.IMAP.TLS, &b.IMAP.Port, "inboxes.imap", b.IMAP.Host, b.IMAP.Username != "", 993)
 		once(r, b.Accept, "inboxes.accept")
+		r.credentials(&b.IMAP)
 		if first, ok := byAddress[b.Address]; ok && b.Address != "" {
 			r.wrong(r.at[&b.Address], "inboxes.address: %s is the address of the inbox on line %d already; an address has one inbox", b.Address, first.Line)
 			continue
@@ -75,6 +76,12 @@ func (r *reader) inboxes(c *Config) {
 		byAddress[b.Address] = b.Pos
 	}
 	m := &c.Mail
+	if _, ok := byAddress[m.ReturnPath]; !ok && m.ReturnPath != m.ReplyTo && m.ReturnPath != "" {
+		r.note(r.at[&m.ReturnPath], "mail.return_path: %s is not the address of an inbox below; delivery reports are read only if they arrive in one", m.ReturnPath)
+	}
+	if _, domain, _ := strings.Cut(m.From, "@"); m.DKIM.Domain != "" && domain != "" && domain != m.DKIM.Domain && !strings.HasSuffix(domain, "."+m.DKIM.Domain) {
+		r.note(r.at[&m.DKIM.Domain], "mail.dkim.domain: mail from %s is signed for %s; DMARC asks for the sender's own domain or one above it", domain, m.DKIM.Domain)
+	}
 	if _, ok := byAddress[m.ReplyTo]; ok || m.ReplyTo == "" {
 		return
 	}
@@ -120,6 +127,37 @@ func (r *reader) sourceTypes(c *Config) {
 			right = "did you mean " + meant + "?"
 		}
 		r.wrong(r.at[&s.Type], "sources.type: %q is not known; %s", s.Type, right)
+	}
+}
+
+// credentials checks that there is one way to log in, and that it is whole.
+func (r *reader) credentials(s *IMAP) {
+	o, password := &s.OAuth2, r.at[&s.PasswordFile] != Pos{}
+	switch {
+	case s.Pos == Pos{}: // told already
+	case !password && o.Pos == Pos{}:
+		r.wrong(s.Pos, "inboxes.imap.password_file is missing; write password_file: \"${CREDENTIALS_DIRECTORY}/imap\", or oauth2: {…} for Gmail and Microsoft 365")
+	case password && o.Pos != Pos{}:
+		r.wrong(o.Pos, "inboxes.imap.oauth2: there is a password_file too; take one of them out")
+	}
+	if (o.Pos == Pos{}) {
+		return
+	}
+	_, provider := r.at[&o.Provider]
+	_, url := r.at[&o.TokenURL]
+	switch {
+	case !provider && !url:
+		r.wrong(o.Pos, "inboxes.imap.oauth2.provider is missing; write provider: google, provider: microsoft, or token_url: and an address")
+	case provider && url:
+		r.wrong(r.at[&o.TokenURL], "inboxes.imap.oauth2.token_url: a provider is named already; take one of them out")
+	case o.Tenant != "" && o.Provider != Microsoft:
+		r.wrong(r.at[&o.Tenant], "inboxes.imap.oauth2.tenant: only provider: microsoft has tenants; take it out")
+	case o.Provider == Google && !o.RefreshTokenFile.Set():
+		r.wrong(o.Pos, "inboxes.imap.oauth2.refresh_token_file is missing; Google needs one, such as refresh_token_file: \"${CREDENTIALS_DIRECTORY}/imap-refresh\"")
+	case !o.RefreshTokenFile.Set() && !o.ClientSecretFile.Set():
+		r.wrong(o.Pos, "inboxes.imap.oauth2.refresh_token_file is missing; write it for a mailbox that a person gave leave to, or client_secret_file for an application that logs in by itself")
+	case o.Provider == Microsoft && !o.RefreshTokenFile.Set() && o.Tenant == "":
+		r.wrong(o.Pos, "inboxes.imap.oauth2.tenant is missing; an application that logs in by itself needs one, such as tenant: example.onmicrosoft.com")
 	}
 }
 

@@ -66,10 +66,20 @@ type API struct {
 
 // Mail is how mail leaves.
 type Mail struct {
-	FromName string // display name of the sender, may be empty
-	From     string // address of the sender; required
-	ReplyTo  string // address of one of the inboxes; default none: replies go to From
-	SMTP     SMTP
+	FromName   string // display name of the sender, may be empty
+	From       string // address of the sender; required
+	ReplyTo    string // address of one of the inboxes; default none: replies go to From
+	ReturnPath string // where delivery reports go; default ReplyTo, and with neither From
+	DKIM       DKIM
+	SMTP       SMTP
+}
+
+// DKIM is how mail is signed; without a KeyFile it is not.
+type DKIM struct {
+	Pos      Pos    `json:"-"`
+	Domain   string // required in dkim, as are the others
+	Selector string
+	KeyFile  Path // PEM
 }
 
 // Words of the tls keys.
@@ -96,7 +106,7 @@ type Inbox struct {
 	Name    string // unique among inboxes and sources; required
 	Address string // required
 	IMAP    IMAP
-	After   string   // what becomes of a mail once it is stored; default and only value "keep"
+	After   string   // what becomes of a mail once it is stored: "keep" (default), "seen", or "move:" and a folder
 	Since   Duration // how much of the past is taken in at first contact; default 0 ("now"): none
 	Accept  []string // lower-case patterns of who may post items, '*' for any run of characters; default "*@" and Address's domain
 	Trust   string   // the server whose Authentication-Results to believe, "inside", or empty: our own DKIM check
@@ -105,13 +115,33 @@ type Inbox struct {
 
 // IMAP is the server that keeps an inbox.
 type IMAP struct {
+	Pos          Pos    `json:"-"`
 	Host         string // name or IP address; required
 	Port         int    // default 993 with implicit, else 143
 	TLS          string // StartTLS, ImplicitTLS or NoTLS; default implicit, starttls on port 143
 	CAFile       Path   // as for SMTP
 	Username     string // required
-	PasswordFile Path   // required
+	PasswordFile Path   // required, unless OAuth2 is there
+	OAuth2       OAuth2 // instead of a password; its Pos is zero where it is not there
 	Folder       string // default INBOX
+}
+
+// Words of inboxes.imap.oauth2.provider.
+const (
+	Google    = "google"
+	Microsoft = "microsoft"
+)
+
+// OAuth2 is how to get access tokens for an inbox.
+type OAuth2 struct {
+	Pos              Pos      `json:"-"`
+	Provider         string   // Google or Microsoft; empty: TokenURL
+	Tenant           string   // of Microsoft 365; default none: that of the account
+	TokenURL         string   // instead of Provider
+	ClientID         string   // required
+	ClientSecretFile Path     // default none: a public client
+	RefreshTokenFile Path     // default none: the application itself logs in (client credentials)
+	Scopes           []string // default what the provider needs
 }
 
 // A Source is who may post, at /hooks/NAME.

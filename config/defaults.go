@@ -37,6 +37,9 @@ func defaultSubscriber() Subscriber {
 // derive fills in the defaults that depend on what was read.
 func (c *Config) derive() {
 	c.Mail.SMTP.derive()
+	if c.Mail.ReturnPath == "" {
+		c.Mail.ReturnPath = c.Mail.ReplyTo
+	}
 	for i := range c.Inboxes {
 		b := &c.Inboxes[i]
 		b.IMAP.derive()

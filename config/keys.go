@@ -50,6 +50,8 @@ func (m *Mail) keys() []key {
 	return []key{
 		{"from", m.from(), "Quietpost <digest@example.com>", "The sender of all mail.", true},
 		{"reply_to", text(&m.ReplyTo, address), "updates@example.com", "Address of an inbox below; replies and commands arrive there.", false},
+		{"return_path", text(&m.ReturnPath, address), "bounces@example.com", "Where delivery reports go, to an inbox below. Default reply_to.", false},
+		{"dkim", object(&m.DKIM.Pos, m.DKIM.keys()...), "{domain: example.com, selector: quietpost, key_file: /etc/quietpost/dkim.pem}", "Signs all mail, where the server does not.", false},
 		{"smtp", object(nil, m.SMTP.keys()...), "{host: smtp.example.com}", "The server that takes our mail.", true},
 	}
 }
@@ -68,6 +70,14 @@ func (m *Mail) from() value {
 	return v
 }
 
+func (d *DKIM) keys() []key {
+	return []key{
+		{"domain", text(&d.Domain, hostName), "example.com", "The domain that signs: that of the sender, or one above it.", true},
+		{"selector", text(&d.Selector, hostName), "quietpost", "The public key stands in the DNS at SELECTOR._domainkey.DOMAIN.", true},
+		{"key_file", file(&d.KeyFile), "/etc/quietpost/dkim.pem", "File with the private key in PEM, RSA or Ed25519.", true},
+	}
+}
+
 func (s *SMTP) keys() []key {
 	return []key{
 		{"host", text(&s.Host, hostName), "smtp.example.com", "Name or IP address of the server.", true},
@@ -76,7 +86,7 @@ func (s *SMTP) keys() []key {
 		{"ca_file", file(&s.CAFile), "/etc/ssl/certs/our-ca.pem", "Certificates to check the server with, instead of the system's.", false},
 		{"username", text(&s.Username, line), "digest@example.com", "To log in with; without it there is no login.", false},
 		{"password_file", file(&s.PasswordFile), `"${CREDENTIALS_DIRECTORY}/smtp"`, "File with the password.", false},
-		{"connections", number(&s.Connections, 1, 64), "4", "Connections at once. Default 4.", false},
+		{"connections", number(&s.Connections, 1, 64), "4", "Connections at once, no more than the server allows; of two or more, one is kept free for what is urgent. Default 4.", false},
 	}
 }
 
@@ -84,8 +94,8 @@ func (b *Inbox) keys() []key {
 	return []key{
 		{"name", text(&b.Name, name), "updates", "Short name, unique among inboxes and sources.", true},
 		{"address", text(&b.Address, address), "updates@example.com", "The address whose mail arrives here.", true},
-		{"imap", object(nil, b.IMAP.keys()...), `{host: imap.example.com, username: updates@example.com, password_file: "${CREDENTIALS_DIRECTORY}/imap"}`, "The server that keeps it.", true},
-		{"after", oneOf(&b.After, "keep"), "keep", "What becomes of a mail once it is stored. Default keep.", false},
+		{"imap", object(&b.IMAP.Pos, b.IMAP.keys()...), `{host: imap.example.com, username: updates@example.com, password_file: "${CREDENTIALS_DIRECTORY}/imap"}`, "The server that keeps it.", true},
+		{"after", text(&b.After, after), "keep", "What becomes of a mail once it is stored: keep (default) leaves it, seen marks it as read, move:FOLDER moves it; nothing is ever deleted.", false},
 		{"since", text(&b.Since, since), "now", "now (default), or a duration of the past to take in at first contact, such as 14d.", false},
 		{"accept", texts(&b.Accept, sender), `["*@example.com"]`, "Who may post items; others are quarantined. Default the address's own domain.", false},
 		{"trust", text(&b.Trust, trusted), "mx.example.com", "The server whose topmost Authentication-Results to believe, or inside for a mailbox that takes mail from inside only; unset: our own DKIM check.", false},
@@ -100,8 +110,21 @@ func (s *IMAP) keys() []key {
 		{"tls", oneOf(&s.TLS, ImplicitTLS, StartTLS, NoTLS), ImplicitTLS, "Default implicit; starttls on port 143.", false},
 		{"ca_file", file(&s.CAFile), "/etc/ssl/certs/our-ca.pem", "Certificates to check the server with, instead of the system's.", false},
 		{"username", text(&s.Username, line), "updates@example.com", "To log in with.", true},
-		{"password_file", file(&s.PasswordFile), `"${CREDENTIALS_DIRECTORY}/imap"`, "File with the password.", true},
+		{"password_file", file(&s.PasswordFile), `"${CREDENTIALS_DIRECTORY}/imap"`, "File with the password.", false},
+		{"oauth2", object(&s.OAuth2.Pos, s.OAuth2.keys()...), "{provider: google, client_id: …}", "Tokens instead of a password, for Gmail, Microsoft 365 and others.", false},
 		{"folder", text(&s.Folder, line), "INBOX", "Default INBOX.", false},
+	}
+}
+
+func (o *OAuth2) keys() []key {
+	return []key{
+		{"provider", oneOf(&o.Provider, Google, Microsoft), Google, "Whose tokens; of another one write token_url.", false},
+		{"tenant", text(&o.Tenant, tenant), "example.onmicrosoft.com", "Microsoft's name or number of your organization.", false},
+		{"token_url", text(&o.TokenURL, webAddress), "https://login.example.com/token", "Where tokens are asked for, instead of provider.", false},
+		{"client_id", text(&o.ClientID, line), "1234.apps.googleusercontent.com", "The application's id, as the provider gave it.", true},
+		{"client_secret_file", file(&o.ClientSecretFile), `"${CREDENTIALS_DIRECTORY}/imap-client"`, "File with the application's secret.", false},
+		{"refresh_token_file", file(&o.RefreshTokenFile), `"${CREDENTIALS_DIRECTORY}/imap-refresh"`, "File with the mailbox's refresh token; without it the application itself logs in. Later tokens are kept in data_dir.", false},
+		{"scopes", texts(&o.Scopes, line), "[https://mail.google.com/]", "Default what the provider needs.", false},
 	}
 }
 

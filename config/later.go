@@ -6,10 +6,6 @@ import "strings"
 // A version that acts on one deletes its row. Keys are dotted as in faults, '*' for a name of the person's own; nil
 // means the key as a whole, else these values of it (one that ends in ':' with anything behind it).
 var notYet = map[string][]string{
-	"mail.dkim":              nil,
-	"mail.return_path":       nil,
-	"inboxes.imap.oauth2":    nil,
-	"inboxes.after":          {"seen", "move:"},
 	"kinds.*.respond_within": nil,
 	"kinds.*.escalate_to":    nil,
 	"kinds.*.repeat_every":   nil,

@@ -17,8 +17,10 @@ var update = flag.Bool("update", false, "write the goldens anew")
 // testOptions stand in for the rules of schedules, which live elsewhere.
 func testOptions(env map[string]string) Options {
 	return Options{
-		Getenv:      func(name string) string { return env[name] },
-		SourceTypes: func(string) ([]string, error) { return []string{"generic", "github", "slack", "alertmanager", "discord"}, nil },
+		Getenv: func(name string) string { return env[name] },
+		SourceTypes: func(string) ([]string, error) {
+			return []string{"generic", "github", "slack", "alertmanager", "discord"}, nil
+		},
 		ParseSchedule: func(s string) error {
 			if d, ok := strings.CutPrefix(s, "@every "); ok {
 				if every, err := ParseDuration(d); err != nil || every < 1e9 {

@@ -182,7 +182,7 @@ func ReadPassword(p Path) (string, error) {
 func (c *Config) SecretNotes() Faults {
 	paths := []Path{c.API.TokenFile, c.Mail.SMTP.PasswordFile}
 	for _, b := range c.Inboxes {
-		paths = append(paths, b.IMAP.PasswordFile)
+		paths = append(paths, b.IMAP.PasswordFile, b.IMAP.OAuth2.ClientSecretFile, b.IMAP.OAuth2.RefreshTokenFile)
 	}
 	for _, s := range c.Sources {
 		paths = append(paths, s.SecretFile)

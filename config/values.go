@@ -293,6 +293,31 @@ func trusted(s string) (string, error) {
 	return s, nil
 }
 
+// after is what becomes of a mail in its mailbox.
+func after(s string) (string, error) {
+	folder, move := strings.CutPrefix(s, "move:")
+	folder = strings.TrimSpace(folder)
+	switch {
+	case s == "keep" || s == "seen":
+		return s, nil
+	case move && folder != "" && !strings.ContainsFunc(folder, unicode.IsControl):
+		return "move:" + folder, nil
+	case s == "delete":
+		return "", wrong("is not done here: no mail is ever deleted", "write move:FOLDER")
+	case move || s == "move":
+		return "", wrong("names no folder", "write for example move:Archive")
+	}
+	return "", wrong("is not known", "write keep, seen or move:FOLDER")
+}
+
+// tenant stands in an address.
+func tenant(s string) (string, error) {
+	if !nameForm.MatchString(s) {
+		return "", wrong("is not a tenant", "write its domain or its number, such as example.onmicrosoft.com")
+	}
+	return s, nil
+}
+
 // since is "now", or how much of the past.
 func since(s string) (Duration, error) {
 	if s == "now" {

@@ -96,7 +96,7 @@ func (b *Builder) alertEdition(now time.Time, set *Settings, who *Subscriber, st
 	e.MessageID = e.ID + "@" + b.Composer.Host()
 	c := Commit{Edition: e}
 	l := &Letter{To: who.Address, Name: who.Name, MessageID: e.MessageID, Date: now, ListID: "Quietpost alerts <alerts>",
-		Edition: e.ID}
+		Edition: e.ID, Feedback: OccasionAlert}
 	v := view(set, &e, who, who.Location(set.Calendar.Zone), now)
 	var items []Item
 	for _, p := range step.Send {
@@ -121,6 +121,9 @@ func (b *Builder) alertEdition(now time.Time, set *Settings, who *Subscriber, st
 		r = plain(v, items)
 	}
 	l.Rendered = r
+	if local, host, ok := strings.Cut(set.Inbox, "@"); ok && len(step.Send) == 1 { // what is answered joins the incident
+		l.ReplyTo = local + "+i-" + ItemID(c.Edition.To) + "@" + host
+	}
 	c.Message, err = b.message(l, v.Links, LaneAlert, now)
 	return c, err
 }

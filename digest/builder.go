@@ -126,31 +126,49 @@ func (b *Builder) digest(ctx context.Context, now time.Time, set *Settings, d *D
 		ID: EditionID(set.Instance, key), Occasion: OccasionDigest, Key: key, Subscriber: who.ID, Subscription: sub.ID,
 		Slot: slot, Late: now.Sub(slot) >= late, From: sub.MailedTo + 1, To: cut, CreatedAt: now,
 	}}
-	wanted := Select(window, sub, cut, set.Policy)
-	gone, err := b.Store.Swept(ctx, sub.Cursor, cut)
+	_, err = b.fill(ctx, now, set, d, &c, window)
+	return c, err
+}
+
+// fill selects what a digest or a catch-up tells, behind the cursor of d and up to its cut, and makes its message; none if there
+// is nothing to tell.
+func (b *Builder) fill(ctx context.Context, now time.Time, set *Settings, d *Due, c *Commit, window []Item) (r Rendered, err error) {
+	who, sub, e := &d.Subscriber, &d.Subscription, &c.Edition
+	sched, loc, err := set.Calendar.Of(who, sub)
 	if err != nil {
-		return c, err
+		return r, err
+	}
+	wanted := Select(window, sub, e.To, set.Policy)
+	gone, err := b.Store.Swept(ctx, sub.Cursor, e.To)
+	if err != nil {
+		return r, err
 	}
 	gap := missed(gone, sub, set.Policy)
-	c.Edition.Items = len(wanted) + gap
-	if c.Edition.Empty = c.Edition.Items == 0; c.Edition.Empty {
-		return c, nil
+	e.Items = len(wanted) + gap
+	if e.Empty = e.Items == 0; e.Empty {
+		return r, nil
 	}
-	alerted, err := b.Store.AlertedItems(ctx, who.ID, sub.Cursor, cut)
-	if err != nil {
-		return c, err
+	var alerted map[int64]bool
+	if e.Occasion == OccasionDigest {
+		if alerted, err = b.Store.AlertedItems(ctx, who.ID, sub.Cursor, e.To); err != nil {
+			return r, err
+		}
 	}
-	c.Edition.MessageID = c.Edition.ID + "@" + b.Composer.Host()
-	v := view(set, &c.Edition, who, loc, now)
+	e.MessageID = e.ID + "@" + b.Composer.Host()
+	v := view(set, e, who, loc, now)
 	v.NextAt, v.Schedule, v.Why = c.NextSlot, sched.Words(), why(sub, set.Policy)
 	v.Missed = missedWords(gap)
-	v.Links = links(set, TokenLeaveDigest, sub.ID, c.Edition.ID)
-	rendered := b.renderDigest(v, wanted, alerted, set)
-	c.Edition.Shown = v.Grouping.Shown
-	l := &Letter{Rendered: rendered, To: who.Address, Name: who.Name, MessageID: c.Edition.MessageID, Date: now,
-		ListID: fmt.Sprintf("Quietpost digests <digest-%d>", sub.ID), Edition: c.Edition.ID, Window: c.Edition.Window()}
+	v.Links = links(set, TokenLeaveDigest, sub.ID, e.ID)
+	l := &Letter{To: who.Address, Name: who.Name, MessageID: e.MessageID, Date: now,
+		ListID: fmt.Sprintf("Quietpost digests <digest-%d>", sub.ID), Edition: e.ID, Window: e.Window(), Feedback: e.Occasion}
+	if e.Occasion == OccasionCatchUp {
+		v.Why, l.Window = "You get this once more because it was asked for; your next digest is not changed by it.", ""
+	}
+	r = b.renderDigest(v, wanted, alerted, set)
+	l.Rendered = r
+	e.Shown = v.Grouping.Shown
 	c.Message, err = b.message(l, v.Links, LaneDigest, now)
-	return c, err
+	return r, err
 }
 
 // renderDigest shows fewer lines a project, and then lines of fewer projects, until the mail is small enough. A template

@@ -45,7 +45,7 @@ func (d *Desk) Import(ctx context.Context, entries []Entry) (c Changes, err erro
 	}
 	for _, e := range entries {
 		old, known := byAddress[e.Address]
-		if !known {
+		if !known || old.State == Pending { // the operator's word is as good as the person's
 			if _, err := d.Add(ctx, e, true); err != nil {
 				return c, err
 			}
@@ -65,20 +65,43 @@ func (d *Desk) Import(ctx context.Context, entries []Entry) (c Changes, err erro
 	return c, nil
 }
 
-// Add makes an active subscriber of an entry; ErrExists if the address is there.
+// Add makes an active subscriber of an entry; ErrExists if the address is there. Who asked by mail and has not confirmed is
+// confirmed by it, and who left comes back, but not by a file.
 func (d *Desk) Add(ctx context.Context, e Entry, fromFile bool) (Subscriber, error) {
-	s := Subscriber{
-		Address: e.Address, Name: e.Name, Zone: e.Zone, Locale: e.Locale, State: Active, Alerts: e.Alerts, Quiet: e.Quiet,
-		Subscriptions: []Subscription{{Projects: e.Projects, Kinds: e.Kinds, Schedule: e.Schedule}},
-	}
-	if fromFile {
-		s.Imported = e.encode()
-	}
+	s := Subscriber{Address: e.Address}
+	s.begin(e, fromFile)
 	s, err := d.Store.SaveSubscriber(ctx, s)
+	if errors.Is(err, ErrExists) {
+		var added bool
+		s, err = d.change(ctx, func(s *Subscriber) bool {
+			if s.Address != e.Address {
+				return false
+			}
+			if added = s.State == Pending || s.State == Left && !fromFile; added {
+				s.begin(e, fromFile)
+			}
+			return true
+		})
+		if err == nil && !added {
+			err = ErrExists
+		}
+	}
 	if err != nil {
 		return s, fmt.Errorf("%s: %w", e.Address, err)
 	}
 	return s, nil
+}
+
+// begin makes an active subscriber of an entry. What was left before is not taken up.
+func (s *Subscriber) begin(e Entry, fromFile bool) {
+	s.Name, s.Zone, s.Locale, s.State, s.Alerts, s.Quiet, s.Wish = e.Name, e.Zone, e.Locale, Active, e.Alerts, e.Quiet, ""
+	for i := range s.Subscriptions {
+		s.Subscriptions[i].Ended, s.Subscriptions[i].Projects = true, nil
+	}
+	s.Subscriptions = append(s.Subscriptions, Subscription{Projects: e.Projects, Kinds: e.Kinds, Schedule: e.Schedule})
+	if fromFile {
+		s.Imported = e.encode()
+	}
 }
 
 func (e Entry) encode() string {

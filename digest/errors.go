@@ -20,7 +20,16 @@ type SendError struct {
 	Enhanced  string // enhanced status code (RFC 3463) such as "5.1.1", or empty
 	Text      string // the server's own words, or what went wrong
 	Permanent bool   // never is the word; else again
+	About     string // one of those below; empty if it is not known
 }
+
+// What a SendError is about.
+const (
+	AboutServer    = "server"    // unreachable, a login, limits, our own settings: the next message would hear the same
+	AboutRecipient = "recipient" // the answer to RCPT
+	AboutMessage   = "message"   // its sender, size or contents
+	AboutFate      = "fate"      // the server had all of it and did not answer: it may have arrived
+)
 
 func (e *SendError) Error() string {
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -223,6 +224,27 @@ func (in *Intake) SetPolicy(ctx context.Context, p *Policy) error {
 // Accept decides the items of a delivery and keeps it: the first durable rest. When it returns without an error, the
 // sender can be told so. Errors are the store's.
 func (in *Intake) Accept(ctx context.Context, d Delivery) (Result, error) {
+	in.decide(&d)
+	res, err := in.Store.AddItems(ctx, d)
+	if err == nil {
+		in.kept(ctx, &d, &res)
+	}
+	return res, err
+}
+
+// AcceptBatch is Accept for deliveries of one source: all of them are kept, in one transaction, or none.
+func (in *Intake) AcceptBatch(ctx context.Context, ds []Delivery) ([]Result, error) {
+	for i := range ds {
+		in.decide(&ds[i])
+	}
+	results, err := in.Store.AddBatch(ctx, ds)
+	for i := range results {
+		in.kept(ctx, &ds[i], &results[i])
+	}
+	return results, err
+}
+
+func (in *Intake) decide(d *Delivery) {
 	in.mu.RLock()
 	policy := in.policy
 	in.mu.RUnlock()
@@ -230,14 +252,13 @@ func (in *Intake) Accept(ctx context.Context, d Delivery) (Result, error) {
 		it := &d.Items[i]
 		it.Source, it.Tool, it.ReceivedAt = d.Receipt.Source, d.Receipt.Tool, d.Receipt.ReceivedAt
 	}
-	policy.settle(&d)
-	urgent := false
-	for i := range d.Items {
-		urgent = urgent || d.Items[i].Step != NoStep
-	}
-	res, err := in.Store.AddItems(ctx, d)
-	if err != nil || res.Duplicate {
-		return res, err
+	policy.settle(d)
+}
+
+// kept is what follows when a delivery is on disk.
+func (in *Intake) kept(ctx context.Context, d *Delivery, res *Result) {
+	if res.Duplicate {
+		return
 	}
 	in.learn(d.Items)
 	if d.Receipt.State == Quarantined && in.Quarantined != nil {
@@ -245,9 +266,8 @@ func (in *Intake) Accept(ctx context.Context, d Delivery) (Result, error) {
 		in.Quarantined(ctx, &d.Receipt)
 	}
 	if in.Kick != nil && len(d.Items) > 0 {
-		in.Kick(urgent)
+		in.Kick(slices.ContainsFunc(d.Items, func(it Item) bool { return it.Step != NoStep }))
 	}
-	return res, nil
 }
 
 func (in *Intake) learn(items []Item) {

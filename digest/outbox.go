@@ -18,13 +18,14 @@ const (
 	Sending   = "sending"   // leased: the attempt is written down, its end is not
 	Delivered = "delivered" // a server took it
 	Failed    = "failed"    // never will
+	Bounced   = "bounced"   // a server took it, and reported later that it could not deliver it
 )
 
 // Channel of a message; the only one so far.
 const ChannelEmail = "email"
 
 // A Message is one row of the outbox: one message to one recipient. Its bytes are final but for DKIM-Signature, which
-// is made anew at sending; they are kept until it is delivered or given up.
+// is made anew at sending; they are kept until it is delivered, or dropped by the operator.
 type Message struct {
 	ID        int64
 	Edition   string // the edition it carries; empty for a letter
@@ -54,8 +55,15 @@ type Report struct {
 	Answer string
 }
 
-// Give up on a message that no server has taken for so long.
-const GiveUpAfter = 5 * 24 * time.Hour
+// FarOff is further than anything waits: what is to wait longer was written down while the clock was wrong, and is due.
+const FarOff = 48 * time.Hour
+
+// Give up on a message that no server has taken for so long, and in so many attempts: after days without any server each
+// message still has its tries.
+const (
+	GiveUpAfter = 5 * 24 * time.Hour
+	giveUpTries = 10
+)
 
 // Backoff is how long to wait after the n-th failed attempt (n from 1): 15 s, doubling to two hours, spread by jitter
 // in [0,1) over ±20 % so that a server that comes back is not met by all at once. RFC 5321, section 4.5.4.1 asks for 30
@@ -69,11 +77,12 @@ func Backoff(n int, jitter float64) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*jitter))
 }
 
-// OutcomeOf decides what becomes of a message after an attempt: delivered, again at, or never.
+// OutcomeOf decides what becomes of a message after an attempt: delivered, with the words that the transport left as its
+// Answer, again at, or never.
 func OutcomeOf(m *Message, err error, now time.Time, jitter float64) Report {
 	r := Report{ID: m.ID, Lease: m.Lease}
 	if err == nil {
-		r.State = Delivered
+		r.State, r.Answer = Delivered, OneLine(m.Answer, 500)
 		return r
 	}
 	r.Answer = OneLine(err.Error(), 500)
@@ -81,16 +90,31 @@ func OutcomeOf(m *Message, err error, now time.Time, jitter float64) Report {
 	switch {
 	case asSendError(err, &se) && se.Permanent:
 		r.State = Failed
-	case now.Sub(m.CreatedAt) > GiveUpAfter:
+	case now.Sub(m.CreatedAt) > GiveUpAfter && m.Attempts >= giveUpTries:
 		r.State, r.Answer = Failed, "given up after five days; last answer: "+r.Answer
 	default:
 		wait := Backoff(m.Attempts, jitter)
-		if se == nil || se.Code == 0 { // no server spoke: when one does again, mail should not sleep on
+		switch {
+		case se != nil && se.About == AboutFate:
+			wait = again(m, jitter)
+		case se == nil || se.Code == 0: // no server spoke: when one does again, mail should not sleep on
 			wait = min(wait, unreachable[m.Lane != LaneDigest])
 		}
 		r.State, r.NextAt = Queued, now.Add(wait)
 	}
 	return r
+}
+
+// again is how long to wait where a mail may have arrived: each try may be one more copy, so that a server that takes mails and
+// never says so gives its readers a handful of them and not hundreds. Two minutes for what is urgent, eight for the rest,
+// doubling to half a day.
+func again(m *Message, jitter float64) time.Duration {
+	first := 8 * time.Minute
+	if m.Lane != LaneDigest {
+		first = 2 * time.Minute
+	}
+	wait := min(first<<min(max(m.Attempts-1, 0), 10), 12*time.Hour)
+	return time.Duration(float64(wait) * (0.8 + 0.4*jitter))
 }
 
 // unreachable is the longest wait between tries of a server that cannot be reached, for what is urgent and what is not.

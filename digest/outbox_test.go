@@ -8,7 +8,7 @@ import (
 )
 
 func TestOutcomeOf(t *testing.T) {
-	m := &Message{ID: 7, Lease: 3, Attempts: 1, CreatedAt: noon}
+	m := &Message{ID: 7, Lease: 3, Attempts: giveUpTries, CreatedAt: noon}
 	for name, c := range map[string]struct {
 		err   error
 		now   time.Time
@@ -25,6 +25,19 @@ func TestOutcomeOf(t *testing.T) {
 		if r.State != c.state || r.ID != 7 || r.Lease != 3 || (r.State == Queued) != r.NextAt.After(c.now) || (c.err == nil) != (r.Answer == "") {
 			t.Errorf("%s: %+v", name, r)
 		}
+	}
+}
+
+func TestTheWordsOfWhoTookItAreKept(t *testing.T) {
+	if r := OutcomeOf(&Message{Answer: "250 queued\r\nas 7"}, nil, noon, 0.5); r.State != Delivered || r.Answer != "250 queued as 7" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestAMessageHasItsTriesAlsoAfterDaysWithoutAServer(t *testing.T) {
+	m := &Message{Attempts: giveUpTries - 1, CreatedAt: noon}
+	if r := OutcomeOf(m, &SendError{Code: 451, Text: "greylisted"}, noon.Add(9*24*time.Hour), 0.5); r.State != Queued {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -99,6 +112,24 @@ func TestMailDoesNotSleepOnWhenTheServerIsBack(t *testing.T) {
 		m := &Message{Lane: c.lane, Attempts: 50, CreatedAt: noon}
 		if wait := OutcomeOf(m, c.err, noon, 0.5).NextAt.Sub(noon); wait > c.max || wait < c.max/2 {
 			t.Errorf("%s after %v: %v, want at most %v", c.lane, c.err, wait, c.max)
+		}
+	}
+}
+
+func TestAMailThatMayHaveArrivedIsNotSentHundredsOfTimes(t *testing.T) {
+	for _, lane := range []string{LaneAlert, LaneDigest} {
+		m := &Message{Lane: lane, CreatedAt: noon}
+		now := noon
+		for m.Attempts < 100 {
+			m.Attempts++
+			r := OutcomeOf(m, &SendError{Text: "no answer", About: AboutFate}, now, 0.5)
+			if r.State == Failed {
+				break
+			}
+			now = r.NextAt
+		}
+		if m.Attempts < giveUpTries || m.Attempts > 20 {
+			t.Errorf("%s: %d copies", lane, m.Attempts)
 		}
 	}
 }

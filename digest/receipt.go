@@ -73,6 +73,13 @@ type Mark struct {
 	UIDValidity uint32
 	UID         uint32
 	Floor       time.Time
+
+	// Known are the UIDs below which the server had mails when we came, at first contact or after it renumbered them:
+	// there only the server's clock tells what is ours. Above, it is ours because it came later.
+	Known uint32
+
+	Done  uint32 // up to which UID what is to become of a mail once it is stored has been done
+	Tries int    // how often reading the mails behind UID was begun since the mark last moved
 }
 
 // BodyKey is the key of a delivery that brings no id of its own: the hash of its body.

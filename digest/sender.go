@@ -4,18 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
 // A Sender hands messages over: lease a batch, and for each send, then report before the next. One worker has one
-// Transport.
+// Transport. When the server itself is at fault (SendError.About) it waits, and then asks with a single message: thousands
+// that wait are not thousands of attempts.
 type Sender struct {
 	Store     OutboxStore
 	Transport Transport
 	Lanes     []string
+	Owed      *Owed            // shared by all senders of a store, over reloads
+	Most      int              // messages that one lease takes; 0: eight
 	Timeout   time.Duration    // of one message's exchange
 	Now       func() time.Time // an exchange takes its time, so that one now is not enough
 	Jitter    func() float64   // in [0,1)
+
+	// Bounced hears of each recipient that was refused for good, or until we gave up, and of each refusal of our mail; nil for
+	// nobody.
+	Bounced func(ctx context.Context, b Bounce) error
+
+	faults int       // of the server, in a row
+	until  time.Time // no attempt before
 }
 
 // batch is how many messages one lease takes: enough to save transactions, few enough to share with other workers.
@@ -25,10 +36,23 @@ const batch = 8
 const stopGrace = 7 * time.Second
 
 // Batch leases and sends up to a batch. It gives what was done with each; a message whose report could not be written is
-// not among them, and comes again when its lease runs out. When ctx ends, the rest of the batch is given back at once.
+// not among them: its report is Owed. When ctx ends, the rest of the batch is given back at once.
 func (s *Sender) Batch(ctx context.Context) (done []Sent, err error) {
+	if err := s.Owed.write(ctx, s.Store, s.Now()); err != nil {
+		return nil, err
+	}
 	now := s.Now()
-	msgs, err := s.Store.Lease(ctx, now, now.Add(time.Duration(batch+1)*s.Timeout), s.Lanes, batch)
+	if now.Before(s.until) && s.until.Sub(now) <= maxHold { // else the clock was set back
+		return nil, nil
+	}
+	limit := batch
+	if s.Most > 0 {
+		limit = min(s.Most, batch)
+	}
+	if s.faults > 0 {
+		limit = 1
+	}
+	msgs, err := s.Store.Lease(ctx, now, now.Add(time.Duration(limit+1)*s.Timeout), s.Lanes, limit)
 	if err != nil {
 		return nil, fmt.Errorf("leasing: %w", err)
 	}
@@ -42,8 +66,34 @@ func (s *Sender) Batch(ctx context.Context) (done []Sent, err error) {
 		}
 		msgs[i].Bytes = nil
 		done = append(done, Sent{Message: msgs[i], Report: r, Err: sendErr})
+		if b, ok := BounceOf(&msgs[i], r, sendErr, s.Now()); ok && s.Bounced != nil {
+			if err := s.Bounced(context.WithoutCancel(ctx), b); err != nil {
+				return done, errors.Join(fmt.Errorf("message %d: its refusal: %w", msgs[i].ID, err), s.giveBack(msgs[i+1:]))
+			}
+		}
+		if s.hold(sendErr) {
+			return done, s.giveBack(msgs[i+1:])
+		}
 	}
 	return done, nil
+}
+
+const (
+	firstHold = 5 * time.Second
+	maxHold   = time.Minute // a server that is back is found within it
+)
+
+// hold tells whether to leave the server alone for a while: five seconds, doubling to a minute.
+func (s *Sender) hold(err error) bool {
+	var se *SendError
+	if !asSendError(err, &se) || se.About != AboutServer {
+		s.faults = 0
+		return false
+	}
+	wait := min(firstHold<<min(s.faults, 8), maxHold)
+	s.until = s.Now().Add(time.Duration(float64(wait) * (0.8 + 0.2*s.Jitter())))
+	s.faults++
+	return true
 }
 
 // Sent is one attempt and its end.
@@ -60,6 +110,7 @@ func (s *Sender) send(ctx context.Context, m *Message) (Report, error) {
 	defer cancel()
 	hurry := context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })
 	defer hurry()
+	m.Answer = "" // of the attempt before
 	err := s.Transport.Send(sending, m)
 	return OutcomeOf(m, err, s.Now(), s.Jitter()), err
 }
@@ -78,7 +129,34 @@ func (s *Sender) report(ctx context.Context, r Report) error {
 			return nil
 		}
 	}
+	s.Owed.add(r)
 	return fmt.Errorf("message %d: writing down that it is %s: %w", r.ID, r.State, err)
+}
+
+// Owed are the ends of attempts that could not be written down, as when the disk is full. Nobody leases anything before
+// they are: a message that a server took would go again when its lease runs out.
+type Owed struct {
+	mu      sync.Mutex
+	reports []Report
+}
+
+func (o *Owed) add(rs ...Report) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.reports = append(o.reports, rs...)
+}
+
+func (o *Owed) write(ctx context.Context, store OutboxStore, now time.Time) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.reports) == 0 {
+		return nil
+	}
+	if _, err := store.Report(ctx, now, o.reports); err != nil {
+		return fmt.Errorf("writing down what became of %d messages: %w", len(o.reports), err)
+	}
+	o.reports = nil
+	return nil
 }
 
 // giveBack frees leased messages that were not tried.
@@ -91,5 +169,8 @@ func (s *Sender) giveBack(msgs []Message) error {
 		return nil
 	}
 	_, err := s.Store.Report(context.Background(), s.Now(), rs)
+	if err != nil {
+		s.Owed.add(rs...)
+	}
 	return err
 }

@@ -35,6 +35,10 @@ type IntakeStore interface {
 	// ErrConflict, or ErrNotFound if there is none.
 	AddItems(ctx context.Context, d Delivery) (Result, error)
 
+	// AddBatch keeps deliveries of one source in their order, each as AddItems would, all of them or none. None is a
+	// replay.
+	AddBatch(ctx context.Context, ds []Delivery) ([]Result, error)
+
 	// Mark gives an inbox's mark; ErrNotFound before first contact.
 	Mark(ctx context.Context, inbox string) (Mark, error)
 
@@ -52,6 +56,9 @@ type IntakeStore interface {
 type SubscriberStore interface {
 	// Subscribers are all of them with their subscriptions, in order of ID.
 	Subscribers(ctx context.Context) ([]Subscriber, error)
+
+	// Subscriber gives one with subscriptions; ErrNotFound.
+	Subscriber(ctx context.Context, id int64) (Subscriber, error)
 
 	// SaveSubscriber inserts a person with ID 0 (ErrExists if the address is taken), and otherwise replaces the one with
 	// this ID if its Revision is still the given one, else ErrConflict. Subscriptions with ID 0 are inserted with
@@ -119,19 +126,31 @@ type OutboxStore interface {
 	AddMessage(ctx context.Context, m Message) error
 
 	// Lease takes up to limit Queued messages of the lanes whose NextAt is at now or before, or Sending ones whose lease has
-	// run out: alerts first, then by NextAt and ID. Each is written down as an attempt before it is returned: State
+	// run out; both too where that is further off than FarOff. Alerts first, then by NextAt and ID. Messages with an edition to
+	// the address of a Suspended subscriber wait. Each is written down as an attempt before it is returned: State
 	// Sending, Attempts and Lease one higher, LeasedUntil as given.
 	Lease(ctx context.Context, now, until time.Time, lanes []string, limit int) ([]Message, error)
 
 	// Report writes down how attempts ended; each only if the message is still Sending under that lease, else it is
-	// left alone and its ID returned in lost. Delivered and Failed drop the bytes and set DoneAt to now.
+	// left alone and its ID returned in lost. Delivered and Failed set DoneAt to now; Delivered drops the bytes.
 	Report(ctx context.Context, now time.Time, reports []Report) (lost []int64, err error)
 
 	// FreeLeases puts all Sending messages back to Queued, due at now: for the start of the only sender there is. It
 	// returns how many.
 	FreeLeases(ctx context.Context, now time.Time) (int, error)
 
-	// NextMessage is when the earliest message of the lanes is due, counting leases that will run out; zero for none.
+	// SetMessage is the operator's word on a message that is Queued or Failed: Queued makes it due at now with no attempts
+	// made and no DoneAt, which needs its bytes (ErrNotFound without); Failed gives it up at now with this answer, and drops
+	// its bytes. ErrConflict in other states, ErrNotFound if there is none.
+	SetMessage(ctx context.Context, now time.Time, id int64, state, answer string) error
+
+	// RecordBounce keeps a bounce, turns its message from Delivered to Bounced with the bounce's words as answer (but not for
+	// BounceComplaint: it was delivered), and saves the subscriber as SaveSubscriber does. Nothing is changed where ErrExists
+	// says that a note of this MessageID and Class is there, ErrConflict that the subscriber's Revision is another.
+	RecordBounce(ctx context.Context, n BounceNote, who Subscriber) error
+
+	// NextMessage is when the earliest message of the lanes is due, counting leases that will run out, as they are stored;
+	// zero for none.
 	NextMessage(ctx context.Context, lanes []string) (time.Time, error)
 }
 
@@ -154,6 +173,8 @@ type ArchiveStore interface {
 	// Told are the editions that cover an item, oldest first, with their messages (without bytes): digests and catch-ups
 	// that are not empty and in whose window its number lies, whether or not they wanted it, and alerts that told it.
 	Told(ctx context.Context, number int64) ([]Told, error)
+	// Bounces lists a subscriber's newest bounces first, at most limit; subscriber 0 is all.
+	Bounces(ctx context.Context, subscriber int64, limit int) ([]BounceNote, error)
 	// Receipts lists the newest first, at most limit, without header and raw bytes; state empty is all.
 	Receipts(ctx context.Context, state string, limit int) ([]Receipt, error)
 	// Receipt gives one with header and raw bytes; ErrNotFound.
@@ -209,6 +230,7 @@ type Counts struct {
 	Receipts    map[string]int            // by state
 	Messages    map[string]map[string]int // by lane, then state
 	OldestDue   time.Time                 // NextAt of the oldest message not done; zero if none
+	Oldest      map[string]time.Time      // by lane: when the oldest message not done was made
 }
 
 // FoldProjects resolves aliases in counts and adds up what means one project, in order of key.

@@ -15,7 +15,7 @@ const (
 	Active    = "active"
 	Pending   = "pending"   // not confirmed yet
 	Paused    = "paused"    // by the person
-	Suspended = "suspended" // by a bounce
+	Suspended = "suspended" // by bounces or a complaint; see Subscriber.Bounces
 	Left      = "left"      // for good, by the person or the operator
 )
 
@@ -34,6 +34,14 @@ type Subscriber struct {
 	// Imported is the entry of the configuration file as it was last taken over, opaque to stores; empty for a
 	// person who is not from the file.
 	Imported string
+
+	Bounces BounceRecord
+
+	// PausedUntil is when a pause ends by itself; zero for one that lasts until the person's word.
+	PausedUntil time.Time
+
+	// Wish is what was asked for by mail in this person's name and waits for their word, opaque to stores; empty for nothing.
+	Wish string
 
 	Subscriptions []Subscription
 }

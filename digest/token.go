@@ -10,7 +10,10 @@ import (
 const (
 	TokenLeaveDigest = "d" // ends the subscription with this ID
 	TokenLeaveAlerts = "a" // ends the alerts of the subscriber with this ID
+	TokenConfirm     = "c" // puts in force what was asked for in a person's name
 	TokenEdition     = "e" // shows the edition with this ID
+	TokenBounce      = "b" // tells the message with this ID, as part of the return path
+	TokenResume      = "r" // lifts the suspension of the subscriber with this ID
 )
 
 // Token is a signed link's last part: purpose and id in clear, and a MAC under the instance's key. It does not expire,

@@ -61,14 +61,16 @@ type Renderer interface {
 type Letter struct {
 	Rendered
 	To, Name    string
+	ReplyTo     string   // empty: where all answers go
 	MessageID   string   // without <>
 	References  []string // Message-IDs without <>, oldest first
 	Date        time.Time
 	ListID      string   // "Title <id.host>" without the host, see Composer
 	Unsubscribe []string // URLs made with net/url, https first
 	OneClick    bool     // the first of Unsubscribe takes an RFC 8058 POST
-	Edition     string   // X-Quietpost-Edition; empty for a letter
+	Edition     string   // X-Quietpost-Edition, by which every quietpost knows its own; empty for a letter
 	Window      string   // X-Quietpost-Window; empty but for a digest
+	Feedback    string   // what kind of mail it is, for Feedback-ID: an occasion; empty leaves the field out
 }
 
 // A Composer makes the bytes of a message: RFC 5322 with CRLF, multipart/alternative, the headers of the contract.
@@ -80,7 +82,7 @@ type Composer interface {
 }
 
 // A Transport hands one message to a mail server. nil means that a server has taken it, also when the connection failed
-// afterwards. An error is a *SendError, or counts as one with code 0: to be tried again. It honours ctx for the whole
+// afterwards; the server's words (its queue ID, as a rule) are then m.Answer. An error is a *SendError, or counts as one with code 0: to be tried again. It honours ctx for the whole
 // exchange, keeps its connection for the next message, and is used by one goroutine at a time.
 type Transport interface {
 	Send(ctx context.Context, m *Message) error

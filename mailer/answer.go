@@ -2,6 +2,8 @@ package mailer
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/textproto"
@@ -39,12 +41,37 @@ func (a answer) takes(at int) bool {
 // refusal is the answer as an error of the message.
 func (a answer) refusal(at int) *digest.SendError {
 	if a.err != nil {
-		return &digest.SendError{Text: digest.OneLine(a.err.Error(), 500)}
+		e := &digest.SendError{Text: digest.OneLine(a.err.Error(), 500)}
+		if at == atMail {
+			e.About = digest.AboutServer // later on it may be what the message does to it
+		}
+		return e
 	}
 	e := sendError(a.code, a.text)
-	e.Permanent = a.code >= 500 && !a.ours(at, e.Enhanced)
+	ours := a.ours(at, e.Enhanced)
+	e.Permanent = a.code >= 500 && !ours
+	switch {
+	case ours, a.pace(at):
+		e.About = digest.AboutServer
+	case at == atRcpt:
+		e.About = digest.AboutRecipient
+	default:
+		e.About = digest.AboutMessage
+	}
 	return e
 }
+
+// pace tells whether a 4xx asks us to slow down, or cannot take mail from us now, whatever the message: 421 (RFC 5321, section
+// 3.8), one to MAIL, or one that speaks of rates. Exchange says 432 4.3.2 of its limits, Postfix 450 4.7.1 "too much mail",
+// Google 450 4.2.1 of a reader whose mailbox gets too much: that is about the reader.
+func (a answer) pace(at int) bool {
+	if a.code < 400 || a.code > 499 {
+		return false
+	}
+	return a.code == 421 || a.code == 432 || at == atMail || slowDown.MatchString(a.text) && !strings.HasPrefix(a.text, "4.2.1")
+}
+
+var slowDown = regexp.MustCompile(`(?i)\brate\b|ratelimit|throttl|too m(any|uch) (mail|message|connection|recipient)|(limit|quota) exceeded.*(hour|day|minute)`)
 
 // ours tells whether a 5xx speaks of our settings rather than of this recipient or message: a login is missing, commands
 // come in an order or form the server does not like, the sender is not allowed (but for its size, RFC 1870), or the
@@ -66,14 +93,45 @@ func (a answer) ours(at int, enhanced string) bool {
 // refusal is why no session could be opened, with the server's code where it gave one.
 func (t *Transport) refusal(ctx context.Context, step string, err error) *digest.SendError {
 	e := &digest.SendError{Text: err.Error()}
+	hint := explain(err)
 	var said *textproto.Error
 	if errors.As(err, &said) {
 		e = sendError(said.Code, said.Msg)
 	} else if ctx.Err() != nil {
 		e.Text = endedText(ctx)
 	}
-	e.Text = digest.OneLine(fmt.Sprintf("mail server %s: %s: %s", t.address(), step, e.Text), 500)
+	if hint != "" {
+		hint = "; " + hint
+	}
+	e.About = digest.AboutServer
+	e.Text = digest.OneLine(fmt.Sprintf("mail server %s: %s: %s%s", t.address(), step, e.Text, hint), 500)
 	return e
+}
+
+// explain says what may be done about a fault of certificates, TLS or the login; empty where the error says it itself.
+func explain(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	var said *textproto.Error
+	switch {
+	case errors.As(err, &unknown):
+		return "if it is your own certificate authority, name its certificate in ca_file"
+	case errors.As(err, &host):
+		return "write the name in its certificate as host"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "its operator has to renew the certificate, or this machine's clock is wrong"
+	case errors.As(err, &record):
+		return "it does not speak TLS at once on this port; tls: starttls or another port may be right"
+	case !errors.As(err, &said):
+		return ""
+	case said.Code == 534:
+		return "the provider wants another kind of login; an app password may be right"
+	case said.Code == 535:
+		return "username or the password in password_file is not right, or the provider wants an app password"
+	}
+	return ""
 }
 
 func endedText(ctx context.Context) string {

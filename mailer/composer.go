@@ -3,6 +3,7 @@ package mailer
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -27,6 +28,7 @@ type Composer struct {
 	from    mail.Address
 	replyTo *mail.Address
 	host    string
+	sender  string // the last part of Feedback-ID
 }
 
 var _ digest.Composer = (*Composer)(nil)
@@ -43,6 +45,8 @@ func NewComposer(o ComposerOptions) (*Composer, error) {
 		return nil, fmt.Errorf("sender %q: the part after @ is not a domain: %w", from.Address, err)
 	}
 	c := &Composer{from: *from, host: strings.ToLower(host)}
+	sum := sha256.Sum256([]byte("feedback/" + c.host)) // Google wants 5 to 15 signs that are always the same for one sender
+	c.sender = "qp" + hex.EncodeToString(sum[:5])
 	if o.ReplyTo != "" {
 		if c.replyTo, err = headerAddress("", o.ReplyTo); err != nil {
 			return nil, fmt.Errorf("reply address: %w", err)
@@ -73,9 +77,10 @@ func (c *Composer) Compose(l *digest.Letter) ([]byte, error) {
 	from := c.from
 	m.SetAddrHeaderFromMailAddress(gomail.HeaderFrom, &from)
 	m.SetAddrHeaderFromMailAddress(gomail.HeaderTo, to)
-	if c.replyTo != nil {
-		reply := *c.replyTo
-		m.SetAddrHeaderFromMailAddress(gomail.HeaderReplyTo, &reply)
+	if reply, err := c.replies(l); err != nil {
+		return nil, fmt.Errorf("reply address: %w", err)
+	} else if reply != nil {
+		m.SetAddrHeaderFromMailAddress(gomail.HeaderReplyTo, reply)
 	}
 	m.SetDateWithValue(l.Date)
 	m.SetMessageIDWithValue(l.MessageID)
@@ -96,6 +101,18 @@ func (c *Composer) Compose(l *digest.Letter) ([]byte, error) {
 		return nil, fmt.Errorf("composing %s: %w", l.MessageID, err)
 	}
 	return b.Bytes(), nil
+}
+
+// replies is where answers go: the letter's own address, else that of all; nil for the sender's.
+func (c *Composer) replies(l *digest.Letter) (*mail.Address, error) {
+	if l.ReplyTo != "" {
+		return headerAddress("", l.ReplyTo)
+	}
+	if c.replyTo == nil {
+		return nil, nil
+	}
+	reply := *c.replyTo
+	return &reply, nil
 }
 
 type field struct{ name, value string }
@@ -119,6 +136,12 @@ func (c *Composer) fields(l *digest.Letter) ([]field, error) {
 		}
 		f = append(f, field{"List-ID", id})
 	}
+	if l.Feedback != "" {
+		if !isToken(l.Feedback) || strings.Contains(l.Feedback, ":") {
+			return nil, fmt.Errorf("%q cannot stand in Feedback-ID", l.Feedback)
+		}
+		f = append(f, field{"Feedback-ID", l.Feedback + ":quietpost:" + c.sender})
+	}
 	leave, err := unsubscribe(l.Unsubscribe)
 	if err != nil {
 		return nil, err
@@ -130,7 +153,7 @@ func (c *Composer) fields(l *digest.Letter) ([]field, error) {
 			f = append(f, field{"List-Unsubscribe-Post", "List-Unsubscribe=One-Click"})
 		}
 	}
-	for _, own := range []field{{"X-Quietpost-Edition", l.Edition}, {"X-Quietpost-Window", l.Window}} {
+	for _, own := range []field{{"X-Quietpost-Edition", cmp.Or(l.Edition, "letter")}, {"X-Quietpost-Window", l.Window}} {
 		if own.value == "" {
 			continue
 		}

@@ -24,7 +24,7 @@ type Signer struct {
 func signed() []string {
 	return []string{"From", "From", "To", "To", "Subject", "Subject", "Date", "Message-ID", "Reply-To", "In-Reply-To",
 		"References", "List-ID", "List-Unsubscribe", "List-Unsubscribe-Post", "MIME-Version", "Content-Type",
-		"Auto-Submitted", "X-Quietpost-Edition", "X-Quietpost-Window"}
+		"Auto-Submitted", "Feedback-ID", "X-Quietpost-Edition", "X-Quietpost-Window"}
 }
 
 // NewSigner takes the private key in PEM: PKCS #1 or PKCS #8, RSA of 1024 bits or more, or Ed25519.
@@ -94,4 +94,12 @@ func (s *Signer) Record() (name, value string) {
 		return name, "" // not with the keys that NewSigner takes
 	}
 	return name, "v=DKIM1; k=rsa; p=" + base64.StdEncoding.EncodeToString(der)
+}
+
+// Bits is the size of an RSA key; 0 of another.
+func (s *Signer) Bits() int {
+	if public, ok := s.options.Signer.Public().(*rsa.PublicKey); ok {
+		return public.N.BitLen()
+	}
+	return 0
 }

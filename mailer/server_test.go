@@ -248,7 +248,12 @@ func serve(t testing.TB, b *realServer, conf *tls.Config, implicit bool) {
 // authority makes an own CA and a server certificate of it for the names; it gives the CA's file.
 func authority(t testing.TB, names ...string) (caFile string, conf *tls.Config) {
 	t.Helper()
-	now := time.Now()
+	return authorityAt(t, time.Now(), names...)
+}
+
+// authorityAt makes certificates that are good for an hour around now.
+func authorityAt(t testing.TB, now time.Time, names ...string) (caFile string, conf *tls.Config) {
+	t.Helper()
 	make := func(c, parent *x509.Certificate, by *ecdsa.PrivateKey) (*ecdsa.PrivateKey, []byte) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {

@@ -25,15 +25,17 @@ type session struct {
 	c      *smtp.Client
 	broken bool   // not to be used again
 	wire   []byte // of the last message, to be written over
+	said   string // to the last message that was taken
 
 	pipelining, size, utf8, eightBit bool // what the server offers
+	maxSize                          int  // of a message in bytes; 0 if it does not say
 }
 
 // connect opens a session. Whatever goes wrong here is not the message's fault, so the error is never permanent.
 func (t *Transport) connect(ctx context.Context) (*session, *digest.SendError) {
 	conf, err := t.tlsConfig()
 	if err != nil {
-		return nil, &digest.SendError{Text: "ca_file: " + err.Error()}
+		return nil, &digest.SendError{Text: "ca_file: " + err.Error(), About: digest.AboutServer}
 	}
 	raw, err := (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "tcp", t.address())
 	if err != nil {
@@ -53,6 +55,8 @@ func (t *Transport) connect(ctx context.Context) (*session, *digest.SendError) {
 	}
 	has := func(ext string) bool { ok, _ := s.c.Extension(ext); return ok }
 	s.pipelining, s.size, s.utf8, s.eightBit = has("PIPELINING"), has("SIZE"), has("SMTPUTF8"), has("8BITMIME")
+	_, size := s.c.Extension("SIZE")
+	s.maxSize, _ = strconv.Atoi(size) // none, or none that we could reach
 	return s, nil
 }
 
@@ -174,12 +178,14 @@ func (s *session) hand(ctx context.Context, from, to string, data []byte) *fault
 	s.writeData(data)
 	last = s.read(ctx)
 	if last.takes(atDot) {
+		s.said = digest.OneLine(strconv.Itoa(last.code)+" "+last.text, 500)
 		return nil
 	}
 	refused = last.refusal(atDot)
 	switch {
 	case refused.Code == 0:
 		refused.Text += "; it had the whole message, which may have arrived"
+		refused.About = digest.AboutFate
 	case refused.Code < 400:
 		s.broken = true // out of step
 	}
@@ -191,15 +197,19 @@ func (s *session) mailCommand(from, to string, data []byte) (string, *digest.Sen
 	cmd := "MAIL FROM:<" + from + ">"
 	if !isASCII(from) || !isASCII(to) {
 		if !s.utf8 {
-			return "", &digest.SendError{Enhanced: "5.6.7", Permanent: true,
+			return "", &digest.SendError{Enhanced: "5.6.7", Permanent: true, About: digest.AboutMessage,
 				Text: "the mail server does not take addresses beyond ASCII (SMTPUTF8)"}
 		}
 		cmd += " SMTPUTF8"
 	}
+	if s.maxSize > 0 && len(data) > s.maxSize { // RFC 1870, section 6.1: no need to ask
+		return "", &digest.SendError{Enhanced: "5.3.4", Permanent: true, About: digest.AboutMessage,
+			Text: fmt.Sprintf("the message has %d bytes, the mail server takes %d", len(data), s.maxSize)}
+	}
 	if s.size {
 		cmd += " SIZE=" + strconv.Itoa(len(data))
 	}
-	if s.eightBit && !isASCII(string(data)) {
+	if s.eightBit && !isASCII(data) {
 		cmd += " BODY=8BITMIME"
 	}
 	return cmd + "\r\n", nil
@@ -317,7 +327,7 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func isASCII(s string) bool {
+func isASCII[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false

@@ -38,6 +38,10 @@ type TransportOptions struct {
 	Password func() (string, error) // asked at each login
 
 	From string // envelope sender, where delivery reports go
+
+	// ReturnPath gives a message an envelope sender of its own, so that a report tells which one it is about (VERP); nil: From.
+	ReturnPath func(m *digest.Message) string
+
 	HELO string // the name to greet with
 
 	// Timeout bounds one Send, beside its ctx. A short one makes duplicates: a server may take minutes to answer the final
@@ -107,10 +111,16 @@ func NewTransport(o TransportOptions) (*Transport, error) {
 func (t *Transport) Send(ctx context.Context, m *digest.Message) error {
 	to, err := envelopeAddress(m.To)
 	if err != nil {
-		return &digest.SendError{Enhanced: "5.1.3", Text: err.Error(), Permanent: true}
+		return &digest.SendError{Enhanced: "5.1.3", Text: err.Error(), Permanent: true, About: digest.AboutRecipient}
 	}
 	if len(m.Bytes) == 0 {
 		return &digest.SendError{Text: "the message is empty", Permanent: true}
+	}
+	from := t.from
+	if t.o.ReturnPath != nil {
+		if from, err = envelopeAddress(t.o.ReturnPath(m)); err != nil {
+			return &digest.SendError{Text: "return path: " + err.Error(), About: digest.AboutServer}
+		}
 	}
 	data := crlf(m.Bytes)
 	if t.o.Signer != nil {
@@ -121,8 +131,9 @@ func (t *Transport) Send(ctx context.Context, m *digest.Message) error {
 	ctx, cancel := context.WithTimeout(ctx, t.o.Timeout)
 	defer cancel()
 	if s := t.take(); s != nil {
-		fault := t.over(ctx, s, to, data)
+		fault := t.over(ctx, s, from, to, data)
 		if fault == nil {
+			m.Answer = s.said
 			return nil
 		}
 		if !fault.stale || ctx.Err() != nil {
@@ -133,16 +144,17 @@ func (t *Transport) Send(ctx context.Context, m *digest.Message) error {
 	if serr != nil {
 		return serr
 	}
-	if fault := t.over(ctx, s, to, data); fault != nil {
+	if fault := t.over(ctx, s, from, to, data); fault != nil {
 		return fault.err
 	}
+	m.Answer = s.said
 	return nil
 }
 
 // over sends over a session, and keeps it if it is good for another message.
-func (t *Transport) over(ctx context.Context, s *session, to string, data []byte) *fault {
+func (t *Transport) over(ctx context.Context, s *session, from, to string, data []byte) *fault {
 	stop := context.AfterFunc(ctx, s.close)
-	fault := s.hand(ctx, t.from, to, data)
+	fault := s.hand(ctx, from, to, data)
 	ended := !stop()
 	if ended || s.broken {
 		s.close()

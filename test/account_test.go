@@ -121,11 +121,19 @@ func titles(l *letter) map[string]int {
 	return found
 }
 
+// line names the line of a digest that the item is in: its thread's, or its own.
+func (it *item) line() string {
+	if it.Thread == "" {
+		return it.Title
+	}
+	return it.Project + " " + it.Thread
+}
+
 // auditDigest holds a digest against its window: each update that the reader wants is shown, folded into its thread's
 // line, or counted; nothing else is there.
 func (d *drill) auditDigest(r drillReader, m audit.Mail, l *letter, byNumber map[int64]*item, byTitle map[string]*item) (shown, counted int) {
 	wanted := 0
-	lines := map[string]bool{}
+	lines := map[string]string{} // to the title each shows: its newest
 	for n := m.From; n <= m.To; n++ {
 		it := byNumber[n]
 		if it == nil {
@@ -136,15 +144,11 @@ func (d *drill) auditDigest(r drillReader, m audit.Mail, l *letter, byNumber map
 			continue
 		}
 		wanted++
-		line := it.Title
-		if it.Thread != "" {
-			line = it.Project + "\x00" + it.Thread
-		}
-		lines[line] = true
+		lines[it.line()] = it.Title
 	}
 	for title, times := range titles(l) {
 		it := byTitle[title]
-		if it == nil || it.Seq < m.From || it.Seq > m.To || !r.wants(it) || times != 1 {
+		if it == nil || it.Seq < m.From || it.Seq > m.To || !r.wants(it) || times != 1 || lines[it.line()] != title {
 			d.t.Errorf("%s: window %d-%d shows %s %d times: %+v", r.user, m.From, m.To, title, times, it)
 		}
 		shown++

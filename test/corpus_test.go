@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -108,23 +109,20 @@ var types = map[string]string{"github-enterprise": "github", "slack-incoming": "
 // corpusSources makes an open source of each folder, of its tool's type if the daemon knows that.
 func corpusSources(t *testing.T, hooks []sample) string {
 	t.Helper()
-	out, err := exec.Command(binary, "check", "--schema").Output()
+	cmd := exec.Command(binary, "tools", "list", "--json")
+	cmd.Dir = t.TempDir() // where there is no configuration
+	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var schema struct {
-		Properties struct {
-			Sources struct {
-				Items struct {
-					Properties struct{ Type struct{ Enum []string } }
-				}
-			}
-		}
-	}
-	if err := json.Unmarshal(out, &schema); err != nil {
+	var tools []struct{ Name string }
+	if err := json.Unmarshal(out, &tools); err != nil {
 		t.Fatal(err)
 	}
-	known := schema.Properties.Sources.Items.Properties.Type.Enum
+	var known []string
+	for _, tool := range tools {
+		known = append(known, tool.Name)
+	}
 	if !slices.Contains(known, "generic") {
 		t.Fatalf("types of sources: %q", known)
 	}
@@ -211,12 +209,12 @@ func corpusHooks(t *testing.T, h *house, root string, hooks []sample) {
 		switch {
 		case a.code == 202 && (a.Status == "accepted" && len(a.Items) > 0 || a.Status == "quarantined" && a.ID != ""),
 			a.code == 200 && (a.Status == "duplicate" || a.Status == "ignored" && a.Reason != ""),
-			a.code == 200 && a.text == "ok": // Slack's senders look for it
+			a.code/100 == 2 && a.Status == "" && len(a.text) < 100: // in the tool's own words; see the counters below
 		default:
 			t.Errorf("%s: %d %s", s.file, a.code, a.text)
 		}
 		if a.Status == "" {
-			a.Status = "ok"
+			a.Status = fmt.Sprintf("%d %s", a.code, a.text)
 		}
 		if c.by[a.Status]++; a.Status == "quarantined" {
 			t.Logf("quarantined: %s: %s", s.file, a.Reason)
@@ -238,9 +236,30 @@ func corpusHooks(t *testing.T, h *house, root string, hooks []sample) {
 		t.Errorf("accepted and not there: %v", numbers)
 	}
 	c.report(t, "webhooks")
+	if kept := h.kept(); kept != c.all {
+		t.Errorf("%d deliveries were kept, %d were posted", kept, c.all)
+	}
 	if c.by["quarantined"] > c.all/50 || c.titles < c.ofTitles*3/4 || c.projects < c.ofProjects*3/4 {
 		t.Error("too few are understood")
 	}
+}
+
+var keptLine = regexp.MustCompile(`(?m)^quietpost_webhook_deliveries_total\{.*\} (\d+)$`)
+
+// kept is how many deliveries the daemon has counted, whatever became of them.
+func (h *house) kept() (n int) {
+	h.t.Helper()
+	resp, err := client.Get(h.url + "/metrics")
+	h.must(err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	h.must(err)
+	for _, m := range keptLine.FindAllStringSubmatch(string(text), -1) {
+		count, err := strconv.Atoi(m[1])
+		h.must(err)
+		n += count
+	}
+	return n
 }
 
 // headersOf are those known of a sample that a sender sets itself.
@@ -306,6 +325,7 @@ func corpusMails(t *testing.T, h *house, root string, mails []sample) {
 	have := len(h.items())
 	c := tally{by: map[string]int{}}
 	var subjects []string
+	var raws [][]byte
 	for _, s := range mails {
 		if filepath.Ext(s.file) != ".eml" {
 			continue // bodies only
@@ -317,16 +337,12 @@ func corpusMails(t *testing.T, h *house, root string, mails []sample) {
 		if !bytes.Contains(raw, []byte("\r\n")) {
 			raw = bytes.ReplaceAll(raw, []byte("\n"), []byte("\r\n"))
 		}
-		if err := h.Append("inbox", raw); err != nil {
-			c.by["refused by Dovecot"]++
-			t.Logf("Dovecot takes no %s: %v", s.file, err)
-			continue
-		}
+		raws = append(raws, raw)
 		c.all++
 		subjects = append(subjects, bare(s.title))
 	}
-	last := mailOf("corpus-end", "inbox@lab.test", "The end of the corpus", "Bye.")
-	h.must(h.Append("inbox", last))
+	raws = append(raws, mailOf("corpus-end", "inbox@lab.test", "The end of the corpus", "Bye."))
+	h.must(h.Append("inbox", raws...))
 	h.eventually("all mails are read", func() bool { return len(mailLine.FindAllString(h.log.String(), -1)) >= c.all+1 })
 	states := 0
 	for _, m := range mailLine.FindAllStringSubmatch(h.log.String(), -1) {

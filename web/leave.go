@@ -37,6 +37,8 @@ type leaveView struct {
 	Gone     bool   // it has ended
 	Done     bool   // by the POST that this page answers
 	Closed   bool   // the person gets no mail at all any more, and this link does not change that
+	Held     string // why mail to the address is held, if it is
+	Resume   string // token of the page that lifts it
 	Too      string // token that ends the person's alerts too; empty where it makes no sense
 }
 
@@ -103,6 +105,10 @@ func (h *Handler) showLeave(w http.ResponseWriter, r *http.Request, l leaving, s
 		if s.Alerts {
 			v.Too = digest.Token(h.o.Instance, digest.TokenLeaveAlerts, strconv.FormatInt(s.ID, 10))
 		}
+	}
+	if s.State == digest.Suspended {
+		v.Held = h.held(&s)
+		v.Resume = digest.Token(h.o.Instance, digest.TokenResume, strconv.FormatInt(s.ID, 10))
 	}
 	v.Closed = s.State == digest.Left && !done && !v.Gone
 	// Forms carry an Origin only with this policy; the page links nowhere, so that the address stays here.

@@ -30,8 +30,18 @@ type Desk interface {
 	LeaveDigest(ctx context.Context, subscription int64, leave bool) (digest.Subscriber, error)
 	// LeaveAlerts does the same with a person's alerts.
 	LeaveAlerts(ctx context.Context, subscriber int64, leave bool) (digest.Subscriber, error)
+	// Lift gives a person whose address is suspended their mails again; digest.ErrConflict if they left.
+	Lift(ctx context.Context, subscriber int64) (digest.Subscriber, error)
 	// People are all subscribers.
 	People(ctx context.Context) ([]digest.Subscriber, error)
+}
+
+// A Confirmer is what the links in letters that ask for a person's word do. digest.ErrNotFound if nothing waits.
+type Confirmer interface {
+	// Waiting shows the person as they would be.
+	Waiting(ctx context.Context, token string) (digest.Subscriber, error)
+	// Confirm puts it in force, or with yes false drops it.
+	Confirm(ctx context.Context, token string, yes bool) (digest.Subscriber, error)
 }
 
 // A Problem is something that keeps the service from taking or sending. It is shown to anybody, so it names no secret.
@@ -49,6 +59,8 @@ type Options struct {
 
 	// APIToken gives the tokens that may read /v1, each as good as another; nil or none closes it.
 	APIToken func() [][]byte
+
+	Confirm Confirmer // nil: no such pages
 
 	Ready    func(ctx context.Context) []Problem // what is not able to take or send; nil: nothing ever
 	Registry prometheus.Gatherer                 // nil: no /metrics
@@ -105,6 +117,9 @@ func (h *Handler) routes() []route {
 		{"GET /l/{token}", h.leavePage},
 		{"POST /l/{token}", h.leave},
 		{"/l/{token}", h.onlyBy("GET, HEAD, POST")},
+		{"GET /r/{token}", h.resumePage},
+		{"POST /r/{token}", h.resume},
+		{"/r/{token}", h.onlyBy("GET, HEAD, POST")},
 		{"GET /e/{token}", h.editionPage},
 		{"/e/{token}", h.onlyBy("GET, HEAD")},
 		{"GET /v1/items", h.api(h.items)},
@@ -117,6 +132,10 @@ func (h *Handler) routes() []route {
 		{"GET /healthz", h.healthz},
 		{"GET /readyz", h.readyz},
 		{"/", h.notFound},
+	}
+	if h.o.Confirm != nil {
+		list = append(list, route{"GET /c/{token}", h.confirmPage}, route{"POST /c/{token}", h.confirm},
+			route{"/c/{token}", h.onlyBy("GET, HEAD, POST")})
 	}
 	if h.o.Registry != nil {
 		metrics := promhttp.HandlerFor(h.o.Registry, promhttp.HandlerOpts{})

@@ -117,6 +117,15 @@ func (f *fake) LeaveAlerts(_ context.Context, id int64, leave bool) (digest.Subs
 	})
 }
 
+func (f *fake) Lift(_ context.Context, id int64) (digest.Subscriber, error) {
+	return f.change(fmt.Sprintf("lift %d", id), func(s *digest.Subscriber) bool {
+		if s.ID == id {
+			s.State, s.Bounces = digest.Active, digest.BounceRecord{}
+		}
+		return s.ID == id
+	})
+}
+
 func (f *fake) change(what string, try func(s *digest.Subscriber) bool) (digest.Subscriber, error) {
 	if f.err != nil {
 		return digest.Subscriber{}, f.err

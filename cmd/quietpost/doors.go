@@ -65,7 +65,7 @@ func (e *env) doors(ctx context.Context, cfg *config.Config, store digest.Intake
 // mailOptions are those of an inbox without what only the running daemon has.
 func mailOptions(in *config.Inbox) mailbox.Options {
 	return mailbox.Options{Name: in.Name, Address: in.Address, Host: in.IMAP.Host, Port: in.IMAP.Port, TLS: in.IMAP.TLS,
-		Username: in.IMAP.Username, Folder: in.IMAP.Folder, Since: in.Since.Std(), Accept: in.Accept, Trust: in.Trust,
+		Username: in.IMAP.Username, Folder: in.IMAP.Folder, After: in.After, Since: in.Since.Std(), Accept: in.Accept, Trust: in.Trust,
 		Project: in.Project, LookupTXT: net.DefaultResolver.LookupTXT}
 }
 
@@ -100,6 +100,9 @@ type nowhere struct{}
 
 func (nowhere) AddItems(context.Context, digest.Delivery) (digest.Result, error) {
 	return digest.Result{}, digest.ErrUnavailable
+}
+func (nowhere) AddBatch(context.Context, []digest.Delivery) ([]digest.Result, error) {
+	return nil, digest.ErrUnavailable
 }
 func (nowhere) Mark(context.Context, string) (digest.Mark, error) {
 	return digest.Mark{}, digest.ErrNotFound

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ type generation struct {
 	cfg     *loaded
 	set     *digest.Settings
 	builder *digest.Builder
+	desk    *digest.MailDesk
 	entries []digest.Entry
 	sources []webhook.Source
 	boxes   []*mailbox.Mailbox
@@ -56,7 +56,48 @@ const sendTimeout = 2 * time.Minute
 
 // build makes a generation; it is where all of a configuration's faults come to light, before anything starts.
 func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
-	g := &generation{cfg: cfg, set: h.settings(cfg), sources: cfg.sources, beats: map[string]time.Time{}, faults: map[string]error{}}
+	g := &generation{cfg: cfg, set: settings(cfg.Config, cfg.policy, h.instance), sources: cfg.sources, beats: map[string]time.Time{}, faults: map[string]error{}}
+	var err error
+	if g.builder, err = builder(h.store, cfg.Config); err != nil {
+		return nil, err
+	}
+	g.desk = &digest.MailDesk{Desk: h.desk, Store: h.store, Composer: g.builder.Composer, Builder: g.builder}
+	for i := range cfg.Subscribers {
+		g.entries = append(g.entries, entry(&cfg.Subscribers[i]))
+	}
+	smtp, err := transportOptions(cfg, h.instance)
+	if err != nil {
+		return nil, fmt.Errorf("mail.smtp: %w", err)
+	}
+	all := []string{digest.LaneAlert, digest.LaneLetter, digest.LaneDigest}
+	n := cfg.Mail.SMTP.Connections
+	for i := range n {
+		lanes, most := all, 0
+		switch {
+		case n == 1:
+			most = 1 // what is urgent waits for one mail at most
+		case i == 0:
+			lanes = all[:2] // one connection is never busy with a digest
+		}
+		t, err := mailer.NewTransport(smtp)
+		if err != nil {
+			return nil, fmt.Errorf("mail.smtp: %w", err)
+		}
+		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Owed: &h.owed, Lanes: lanes, Most: most, Timeout: sendTimeout, Now: h.e.now,
+			Jitter: jitter, Bounced: h.bounced})
+	}
+	for i := range cfg.Inboxes {
+		b, err := h.mailbox(cfg, &cfg.Inboxes[i])
+		if err != nil {
+			return nil, fmt.Errorf("inbox %s: %w", cfg.Inboxes[i].Name, err)
+		}
+		g.boxes = append(g.boxes, b)
+	}
+	return g, ctx.Err()
+}
+
+// builder makes what cuts editions.
+func builder(store digest.Store, cfg *config.Config) (*digest.Builder, error) {
 	renderer, err := templates.New()
 	if err != nil {
 		return nil, err
@@ -66,59 +107,16 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mail: %w", err)
 	}
-	g.builder = &digest.Builder{Store: h.store, Renderer: renderer, Composer: composer}
-	for i := range cfg.Subscribers {
-		g.entries = append(g.entries, entry(&cfg.Subscribers[i]))
-	}
-	smtp, err := h.transport(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("mail.smtp: %w", err)
-	}
-	all := []string{digest.LaneAlert, digest.LaneLetter, digest.LaneDigest}
-	for i := range cfg.Mail.SMTP.Connections + 1 {
-		lanes := all
-		if i == 0 {
-			lanes = all[:2] // one connection is never busy with a digest
-		}
-		t, err := mailer.NewTransport(smtp)
-		if err != nil {
-			return nil, fmt.Errorf("mail.smtp: %w", err)
-		}
-		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Lanes: lanes, Timeout: sendTimeout, Now: h.e.now, Jitter: jitter})
-	}
-	for i := range cfg.Inboxes {
-		b, err := h.mailbox(&cfg.Inboxes[i])
-		if err != nil {
-			return nil, fmt.Errorf("inbox %s: %w", cfg.Inboxes[i].Name, err)
-		}
-		g.boxes = append(g.boxes, b)
-	}
-	return g, ctx.Err()
+	return &digest.Builder{Store: store, Renderer: renderer, Composer: composer}, nil
 }
 
-func (h *house) transport(cfg *loaded) (o mailer.TransportOptions, err error) {
-	s := cfg.Mail.SMTP
-	o = mailer.TransportOptions{Host: s.Host, Port: s.Port, TLS: s.TLS, Username: s.Username, From: cfg.Mail.ReplyTo,
-		HELO: host(cfg.BaseURL), Timeout: sendTimeout}
-	if o.From == "" {
-		o.From = cfg.Mail.From
-	}
-	if o.CAFile, err = resolve(s.CAFile); err == nil {
-		o.Password, err = password(s.PasswordFile)
-	}
-	return o, err
-}
-
-func (h *house) mailbox(in *config.Inbox) (*mailbox.Mailbox, error) {
-	o := mailOptions(in)
-	o.Intake, o.Leave, o.Now, o.Log = h.intake, h.leave, h.e.now, h.log.With("inbox", in.Name)
-	var err error
-	if o.CAFile, err = resolve(in.IMAP.CAFile); err == nil {
-		o.Password, err = password(in.IMAP.PasswordFile)
-	}
+func (h *house) mailbox(cfg *loaded, in *config.Inbox) (*mailbox.Mailbox, error) {
+	o, err := inboxOptions(cfg.dataDir, in, h.e.now)
 	if err != nil {
 		return nil, err
 	}
+	o.Intake, o.Leave, o.Log, o.Metrics, o.Kept = h.intake, h.leave, h.log, h.metrics.inboxes, cfg.Retention.Items.Std()
+	o.Bounce, o.Desk, o.Thread, o.Titled = h.bounced, deskDoor{h}, h.threadOfItem, h.threadTitled
 	return mailbox.New(o)
 }
 
@@ -153,6 +151,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 	run(func() { h.every(ctx, g, "alerts", h.alerts, h.tickAlerts) })
 	run(func() { h.every(ctx, g, "digests", nil, h.tickDigests) })
 	run(func() { h.every(ctx, g, "retention", nil, h.sweep) })
+	run(func() { h.every(ctx, g, operatorsLoop, nil, h.tickNotices) })
 	run(func() { h.every(ctx, g, "watch", h.watch.kick, h.tickWatch) })
 	for i, s := range g.senders {
 		name := fmt.Sprintf("sender %d", i)
@@ -167,6 +166,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 			}
 		})
 	}
+	run(func() { h.every(ctx, g, "inboxes", nil, h.tickInboxes) })
 	h.stop = func() {
 		cancel()
 		wg.Wait()
@@ -191,13 +191,13 @@ func (h *house) every(ctx context.Context, g *generation, name string, kicked <-
 		}
 		if is := fmt.Sprint(err); err != nil && is != was {
 			h.log.Error(name, "error", err)
-			h.tell(ctx, "loop/"+strings.Fields(name)[0], name+" cannot do its work", is+"\n\nIt is tried again every second.")
 			was = is
 		} else if err == nil && was != "" {
 			h.log.Info(name + " works again")
 			was = ""
 		}
 		g.note(name, err)
+		h.noteDisk(err)
 		select {
 		case <-ctx.Done():
 		case <-t.C:
@@ -234,7 +234,7 @@ func (h *house) tickDigests(ctx context.Context, g *generation) error {
 // sweep takes away what is kept long enough, a little at a time, so that intake hardly notices.
 func (h *house) sweep(ctx context.Context, g *generation) error {
 	now := h.e.now()
-	if now.Sub(g.swept).Abs() < sweepEvery {
+	if now.Sub(g.swept).Abs() < sweepEvery || !h.steady() {
 		return nil
 	}
 	c, err := h.store.Counts(ctx)
@@ -283,6 +283,7 @@ func (h *house) told(occasion string, t digest.Tally, err error) error {
 
 // reslot heals next slots; see digest.Calendar.
 func (h *house) reslot(ctx context.Context, g *generation) {
+	h.wake(ctx, g)
 	_, faults, err := g.builder.Reslot(ctx, h.e.now(), g.set)
 	if err = errors.Join(append(faults, err)...); err != nil && ctx.Err() == nil {
 		h.log.Error("slots", "error", err)
@@ -320,7 +321,7 @@ func (h *house) sent(g *generation, s *digest.Sent) {
 	default:
 		log.Warn("to be tried again", "answer", s.Report.Answer, "at", s.Report.NextAt.UTC().Format(time.RFC3339))
 	}
-	if errors.As(s.Err, &se) && se.Code != 0 {
+	if errors.As(s.Err, &se) && se.Code != 0 && se.About != digest.AboutServer {
 		g.reached(nil) // a server that refuses one mail is a server that can be spoken to
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -20,6 +21,8 @@ import (
 	_ "time/tzdata" // zones must not depend on what the machine has
 
 	"github.com/alecthomas/kong"
+
+	"quietpost/mailer"
 )
 
 // version and commit are set by the build.
@@ -33,6 +36,8 @@ type env struct {
 	stderr io.Writer
 	getenv func(string) string
 	now    func() time.Time
+	uptime func() time.Duration // a clock that nobody can set; nil: the machine's
+	dns    mailer.Resolver      // nil: the DNS is not asked
 	config string
 	json   bool
 }
@@ -47,6 +52,8 @@ type cli struct {
 	Init        initCmd        `cmd:"" help:"Write a configuration to begin with; asks on a terminal."`
 	Check       checkCmd       `cmd:"" help:"Check the configuration and tell all faults at once."`
 	Post        postCmd        `cmd:"" help:"Post one item to a running daemon; its body is read from standard input."`
+	Send        sendCmd        `cmd:"" help:"Send one person's digest now."`
+	Preview     previewCmd     `cmd:"" help:"Show one person's next digest as it would be now; changes nothing."`
 	Items       itemsCmd       `cmd:"" help:"What was collected."`
 	Projects    projectsCmd    `cmd:"" help:"The projects that items belong to."`
 	Trace       traceCmd       `cmd:"" help:"The way of one item: received, grouped, held, queued, accepted, per person."`
@@ -59,16 +66,14 @@ type cli struct {
 	Subscribers subscribersCmd `cmd:"" help:"Who gets mail."`
 	Backup      backupCmd      `cmd:"" help:"Write a consistent copy of the database while the daemon runs."`
 	Restore     restoreCmd     `cmd:"" help:"Put a copy in the place of the database; the daemon must be stopped."`
+	Doctor      doctorCmd      `cmd:"" help:"Try the real thing, a line a probe: what works, what does not, and what to do."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
-
-// later are commands of the plan that this version does not have.
-var later = map[string]bool{"preview": true, "send": true, "doctor": true}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	e := &env{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now}
+	e := &env{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now, dns: net.DefaultResolver}
 	os.Exit(run(e, os.Args[1:]))
 }
 
@@ -77,10 +82,6 @@ type usage struct{ error }
 
 // run parses the arguments and runs one command; it gives the exit status.
 func run(e *env, args []string) int {
-	if len(args) > 0 && later[args[0]] {
-		fmt.Fprintf(e.stderr, "quietpost: %s: not yet; this version does not have it\n", args[0])
-		return 2
-	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}

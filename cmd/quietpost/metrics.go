@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"quietpost/collector/mailbox"
 	"quietpost/digest"
 )
 
@@ -14,6 +15,8 @@ type metrics struct {
 	editions *prometheus.CounterVec
 	faults   *prometheus.CounterVec
 	sent     *prometheus.CounterVec
+	bounces  *prometheus.CounterVec
+	inboxes  *mailbox.Metrics
 }
 
 func newMetrics(r prometheus.Registerer, store digest.ArchiveStore) *metrics {
@@ -27,12 +30,15 @@ func newMetrics(r prometheus.Registerer, store digest.ArchiveStore) *metrics {
 		subscribers: desc("subscribers", "Subscribers by state.", "state"),
 		receipts:    desc("receipts", "Deliveries kept, by what became of them.", "state"),
 		messages:    desc("outbox_messages", "Messages by lane and state.", "lane", "state"),
+		waiting:     desc("outbox_oldest_timestamp_seconds", "By lane, when the oldest message that is not done was made; 0 for none.", "lane"),
 		oldest:      desc("outbox_oldest_due_timestamp_seconds", "When the oldest message that is not done was due; 0 for none."),
 	})
 	return &metrics{
+		inboxes:  mailbox.NewMetrics(r),
 		editions: vec("editions_total", "Editions committed; empty ones send nothing.", "occasion", "result"),
 		faults:   vec("edition_faults_total", "Editions that could not be cut; they are tried again.", "occasion"),
-		sent:     vec("send_attempts_total", "Attempts to hand a message over, by what became of it.", "lane", "state"),
+		sent:     vec("send_attempts_total", "Attempts to hand a message over, by what became of it: delivered, queued (deferred: to be tried again) or failed.", "lane", "state"),
+		bounces:  vec("bounces_total", "Bounces and complaints by class.", "class"),
 	}
 }
 
@@ -42,8 +48,8 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // counts asks the store at each scrape.
 type counts struct {
-	store                                           digest.ArchiveStore
-	newest, subscribers, receipts, messages, oldest *prometheus.Desc
+	store                                                    digest.ArchiveStore
+	newest, subscribers, receipts, messages, waiting, oldest *prometheus.Desc
 }
 
 // Describe is prometheus.Collector's.
@@ -71,6 +77,18 @@ func (c *counts) Collect(ch chan<- prometheus.Metric) {
 	for lane, states := range got.Messages {
 		for state, n := range states {
 			gauge(c.messages, float64(n), lane, state)
+		}
+	}
+	for _, lane := range []string{digest.LaneAlert, digest.LaneLetter, digest.LaneDigest} {
+		at := 0.0
+		if t, ok := got.Oldest[lane]; ok {
+			at = float64(t.UnixMilli()) / 1000
+		}
+		gauge(c.waiting, at, lane)
+		for _, state := range []string{digest.Queued, digest.Delivered, digest.Failed, digest.Bounced} { // an alert needs a 0, not nothing
+			if got.Messages[lane][state] == 0 {
+				gauge(c.messages, 0, lane, state)
+			}
 		}
 	}
 	oldest := 0.0

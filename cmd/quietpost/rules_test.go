@@ -188,6 +188,36 @@ func TestQuarantineIsReadAgainAfterAFix(t *testing.T) {
 	}
 }
 
+// TestMailIsReadAgainToo: as it was kept, by the inbox as it is now; one that was not kept whole stays.
+func TestMailIsReadAgainToo(t *testing.T) {
+	s := newRuled(t)
+	s.must(s.stop())
+	good, err := os.ReadFile(s.file)
+	s.must(err)
+	s.write("quietpost.yaml", string(good)+`
+inboxes: [{name: updates, address: updates@example.com, trust: inside, accept: ["*@partner.example"], imap: {host: imap.example.com, username: u, password_file: /none}}]
+`)
+	db, err := sqlite.Open(t.Context(), filepath.Join(s.dir, "data", "quietpost.db"), sqlite.Options{})
+	s.must(err)
+	for i, header := range []string{"From: Eve <eve@partner.example>\r\nTo: updates+apollo@example.com\r\nSubject: [question] When?\r\nMessage-ID: <q@partner.example>\r\n\r\n",
+		"X-Quietpost-Original: imap://u@imap.example.com/INBOX;UIDVALIDITY=1/;UID=7 (9000000 bytes)\r\nFrom: eve@partner.example\r\n\r\n",
+		"From: mallory@example.net\r\nTo: updates@example.com\r\nSubject: x\r\n\r\n"} {
+		_, err := db.AddItems(t.Context(), digest.Delivery{Receipt: digest.Receipt{Source: "updates", Tool: digest.MailTool, Key: fmt.Sprint(i), State: digest.Quarantined,
+			Reason: "eve@partner.example may not post here", Header: []byte(header), Raw: []byte("The text.\r\n"), ReceivedAt: s.clock.now()}})
+		s.must(err)
+	}
+	s.must(db.Close())
+	code, out, errs := s.run("", "quarantine", "replay", "--source", "updates")
+	if code != 1 || !strings.Contains(errs, "2 of 3 were not understood") || !strings.Contains(out, "the whole lies at imap://u@imap.example.com/INBOX;UIDVALIDITY=1/;UID=7") ||
+		!strings.Contains(out, "mallory@example.net may not post here") {
+		t.Errorf("%d %s%s", code, out, errs)
+	}
+	items := list[map[string]any](s, "items", "list")
+	if len(items) != 1 || items[0]["title"] != "When?" || items[0]["project"] != "apollo" || items[0]["kind"] != "question" || items[0]["body"] != "The text." {
+		t.Errorf("%v", items)
+	}
+}
+
 func TestARuleAtFaultQuarantinesAlsoTheNativeForm(t *testing.T) {
 	const rules = "rules:\n  - {when: 'title startsWith \"n=\" && int(replace(title, \"n=\", \"\")) > 5', set: {priority: high}}\n"
 	s := newService(t, rules)

@@ -54,6 +54,7 @@ type house struct {
 	store    *sqlite.DB
 	instance []byte
 	intake   *digest.Intake
+	bounces  *digest.Bounces
 	desk     *digest.Desk
 	hooks    *webhook.Handler
 	web      *web.Handler
@@ -63,9 +64,13 @@ type house struct {
 	gen  atomic.Pointer[generation]
 	stop func() // ends the loops of the generation, and waits
 
+	troubles map[string]trouble // by inbox: what the operators were told; of one loop
+
 	alerts chan struct{} // kicks: they only save waiting
 	outbox chan struct{}
+	owed   digest.Owed
 	watch  watch
+	health health
 }
 
 // serve wires the daemon in one straight line, runs it until e.ctx ends, and takes it down in the opposite order. ready,
@@ -92,20 +97,25 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err
 	defer closing(&err, store.Close)
 
 	h := &house{e: e, log: log, file: file, store: store, desk: &digest.Desk{Store: store}, registry: prometheus.NewRegistry(),
-		alerts: make(chan struct{}, 1), outbox: make(chan struct{}, 1), watch: watch{kick: make(chan struct{}, 1)}}
+		troubles: map[string]trouble{},
+		alerts:   make(chan struct{}, 1), outbox: make(chan struct{}, 1), watch: watch{kick: make(chan struct{}, 1)}}
 	h.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	h.metrics = newMetrics(h.registry, store)
 	if h.instance, err = store.InstanceKey(e.ctx); err != nil {
 		return err
 	}
-	h.intake = &digest.Intake{Store: store, Kick: h.kicked, Quarantined: h.quarantined}
+	h.intake = &digest.Intake{Store: noting{store, h}, Kick: h.kicked, Quarantined: h.quarantined}
+	h.bounces = &digest.Bounces{Store: store, Instance: h.instance, Policy: digest.DefaultBouncePolicy(), Now: e.now, Recorded: h.recorded}
 	h.hooks = webhook.New(webhook.Options{Intake: h.intake, Now: e.now, Log: log, Registry: h.registry,
 		Refused: h.watch.refuse, TrustedProxies: cfg.HTTP.TrustedProxies, BaseURL: cfg.BaseURL})
-	h.web = web.New(web.Options{Archive: store, Desk: h.desk, Instance: h.instance, Registry: h.registry, Ready: h.ready,
+	h.web = web.New(web.Options{Archive: store, Desk: h.desk, Confirm: confirmer{h}, Instance: h.instance, Registry: h.registry, Ready: h.ready,
 		APIToken: func() [][]byte { return h.gen.Load().cfg.tokens },
 		Project:  func(key string) string { return h.gen.Load().set.Policy.Project(key) },
 		Title:    func(key string) string { return h.gen.Load().set.Policy.Title(key) },
 		Zone:     cfg.TimeZone, Log: log, Version: version})
+	if err := h.lastRan(e.ctx); err != nil {
+		return err
+	}
 	freed, err := store.FreeLeases(e.ctx, e.now())
 	if err != nil {
 		return err
@@ -154,6 +164,9 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err
 // ready tells what cannot take or send now.
 func (h *house) ready(ctx context.Context) (out []web.Problem) {
 	if _, err := h.store.Counts(ctx); err != nil {
+		out = append(out, web.Problem{Part: "database", Text: err.Error()})
+	}
+	if err := h.health.disk(); err != nil {
 		out = append(out, web.Problem{Part: "database", Text: err.Error()})
 	}
 	g := h.gen.Load()
@@ -302,13 +315,13 @@ func notify(log *slog.Logger, state string) {
 func closing(err *error, fn func() error) { *err = errors.Join(*err, fn()) }
 
 // settings are what editions are cut by under a configuration.
-func (h *house) settings(cfg *loaded) *digest.Settings {
+func settings(cfg *config.Config, policy *digest.Policy, instance []byte) *digest.Settings {
 	return &digest.Settings{
-		Policy:   cfg.policy,
+		Policy:   policy,
 		Calendar: digest.Calendar{Named: cfg.Schedules, Zone: cfg.TimeZone},
 		Alerts: digest.AlertPolicy{Gather: cfg.Alerts.Gather.Std(), FollowUpEvery: cfg.Alerts.FollowUpEvery.Std(),
 			MaxPerHour: cfg.Alerts.MaxPerHour},
-		Top: cfg.Digests.Top, BaseURL: cfg.BaseURL, Inbox: cfg.Mail.ReplyTo, Instance: h.instance, Operators: cfg.Operators,
+		Top: cfg.Digests.Top, BaseURL: cfg.BaseURL, Inbox: cfg.Mail.ReplyTo, Instance: instance, Operators: cfg.Operators,
 	}
 }
 

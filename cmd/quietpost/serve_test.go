@@ -23,27 +23,46 @@ import (
 )
 
 // clock is one that the test moves.
-type clock struct{ atomic.Int64 }
+type clock struct {
+	atomic.Int64
+	ahead atomic.Int64 // of what time has passed: where somebody set it
+}
 
-func (c *clock) now() time.Time    { return time.UnixMilli(c.Load()).UTC() }
-func (c *clock) set(t time.Time)   { c.Store(t.UnixMilli()) }
-func (c *clock) at(s string) error { t, err := time.Parse(time.DateTime, s); c.set(t); return err }
+func (c *clock) now() time.Time  { return time.UnixMilli(c.Load()).UTC() }
+func (c *clock) set(t time.Time) { c.Store(t.UnixMilli()) }
+func (c *clock) uptime() time.Duration {
+	return time.Duration(c.Load()-c.ahead.Load()) * time.Millisecond
+}
+func (c *clock) jump(d time.Duration) { c.ahead.Add(d.Milliseconds()); c.Add(d.Milliseconds()) }
+func (c *clock) at(s string) error    { t, err := time.Parse(time.DateTime, s); c.set(t); return err }
 
 // inbox is a mail server that keeps what it takes.
 type inbox struct {
 	mu    sync.Mutex
 	mails []*mail.Message
 	texts []string
+	froms []string              // envelope senders
+	rcpt  func(to string) error // its answer to a recipient; nil takes all
 }
 
-func (b *inbox) NewSession(*smtp.Conn) (smtp.Session, error) { return &session{b}, nil }
+func (b *inbox) NewSession(*smtp.Conn) (smtp.Session, error) { return &session{b: b}, nil }
 
-type session struct{ b *inbox }
+type session struct {
+	b    *inbox
+	from string
+}
 
-func (s *session) Mail(string, *smtp.MailOptions) error { return nil }
-func (s *session) Rcpt(string, *smtp.RcptOptions) error { return nil }
-func (s *session) Reset()                               {}
-func (s *session) Logout() error                        { return nil }
+func (s *session) Mail(from string, _ *smtp.MailOptions) error { s.from = from; return nil }
+func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	if s.b.rcpt == nil {
+		return nil
+	}
+	return s.b.rcpt(to)
+}
+func (s *session) Reset()        {}
+func (s *session) Logout() error { return nil }
 func (s *session) Data(r io.Reader) error {
 	raw, err := io.ReadAll(r)
 	if err != nil {
@@ -56,6 +75,7 @@ func (s *session) Data(r io.Reader) error {
 	s.b.mu.Lock()
 	defer s.b.mu.Unlock()
 	s.b.mails, s.b.texts = append(s.b.mails, m), append(s.b.texts, string(raw))
+	s.b.froms = append(s.b.froms, s.from)
 	return nil
 }
 
@@ -95,7 +115,7 @@ func (j *journal) String() string {
 
 // service is a daemon inside the test, with a configuration and a clock of the test's.
 type service struct {
-	t     *testing.T
+	t     testing.TB
 	clock clock
 	inbox inbox
 	dir   string
@@ -151,7 +171,7 @@ func (s *service) must(err error) {
 }
 
 func (s *service) env(ctx context.Context) *env {
-	return &env{ctx: ctx, stdin: strings.NewReader(""), stdout: io.Discard, stderr: &s.log, getenv: func(string) string { return "" }, now: s.clock.now}
+	return &env{ctx: ctx, stdin: strings.NewReader(""), stdout: io.Discard, stderr: &s.log, getenv: func(string) string { return "" }, now: s.clock.now, uptime: s.clock.uptime}
 }
 
 func (s *service) start() {

@@ -14,8 +14,12 @@ import (
 )
 
 type subscribersCmd struct {
-	List subscribersListCmd `cmd:"" help:"Everybody, with what they follow and when it comes."`
-	Add  subscribersAddCmd  `cmd:"" help:"Add one person, as confirmed."`
+	List   subscribersListCmd   `cmd:"" help:"Everybody, with what they follow and when it comes."`
+	Show   subscribersShowCmd   `cmd:"" help:"One person: what is in force, and the next three times."`
+	Add    subscribersAddCmd    `cmd:"" help:"Add one person, as confirmed."`
+	Pause  subscribersPauseCmd  `cmd:"" help:"Hold all mail to a person; nothing is lost."`
+	Resume subscribersResumeCmd `cmd:"" help:"End a pause, or a suspension after returned mail."`
+	Remove subscribersRemoveCmd `cmd:"" help:"No more mail to a person. What was sent stays in the ledger."`
 }
 
 type subscribersListCmd struct{}
@@ -49,6 +53,10 @@ func (*subscribersListCmd) Run(e *env) error {
 		for i := range people {
 			p := &people[i]
 			loc := p.Location(cfg.TimeZone)
+			if len(p.Subscriptions) == 0 { // asked for by mail and not confirmed
+				values = append(values, subscriberJSON{Address: p.Address, Name: p.Name, State: p.State, Projects: []string{}, TimeZone: loc.String()})
+				rows = append(rows, strings.Join([]string{p.Address, p.State, "-", "-", loc.String(), "-", "no"}, "\t"))
+			}
 			for _, s := range p.Subscriptions {
 				v := subscriberJSON{Address: p.Address, Name: p.Name, State: p.State, Projects: s.Projects, Kinds: s.Kinds, Schedule: s.Schedule,
 					TimeZone: loc.String(), Digests: !s.Ended, Alerts: p.Alerts, Quiet: p.Quiet, Cursor: s.Cursor, NextSlot: rfc3339(s.NextSlot)}

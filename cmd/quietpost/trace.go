@@ -169,6 +169,9 @@ func traceMessage(m *digest.Message, add func(at time.Time, what, why string, ar
 	case m.ID == 0:
 	case m.State == digest.Delivered:
 		add(m.DoneAt, "accepted", "by the mail server after %s: %s", tries, m.Answer)
+	case m.State == digest.Bounced:
+		add(m.DoneAt, "accepted", "by the mail server after %s", tries)
+		add(time.Time{}, "bounced", "it came back: %s", m.Answer)
 	case m.State == digest.Failed:
 		add(m.DoneAt, "given up", "after %s: %s", tries, m.Answer)
 	case m.Attempts > 0:

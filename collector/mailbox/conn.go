@@ -6,15 +6,15 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapclient"
-	"github.com/emersion/go-sasl"
+	"quietpost/digest"
 )
 
 // Bounds on a server. The IMAP library has none while it waits, reads lines and lists of any length into memory, and
@@ -50,6 +50,10 @@ func (g *guard) refill() {
 	g.literal.Store(0)
 	g.budget.Store(answerBytes)
 }
+
+// spoke lets the server go on telling what others do to the mailbox: a hundred thousand mails marked as read are as many
+// answers that nobody asked for, and each is small and forgotten at once.
+func (g *guard) spoke() { g.budget.Add(512) }
 
 // allow lets the server send n bytes of a mail more.
 func (g *guard) allow(n int64) {
@@ -103,9 +107,8 @@ func (m *Mailbox) connect(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{m: m, guard: newGuard(conn), kick: make(chan struct{}, 1)}
-	s.stop = context.AfterFunc(ctx, func() { s.guard.cut("stopped") })
-	if err := s.login(); err != nil {
+	s := m.newSession(ctx, conn)
+	if err := s.login(ctx); err != nil {
 		err = s.why(err)
 		s.close()
 		return nil, err
@@ -113,25 +116,106 @@ func (m *Mailbox) connect(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
+// newSession is one on a connection, not logged in yet. It is cut when ctx ends.
+func (m *Mailbox) newSession(ctx context.Context, conn net.Conn) *session {
+	s := &session{m: m, guard: newGuard(conn), kick: make(chan struct{}, 1)}
+	s.pending = &pending{Intake: m.o.Intake, flush: s.flush, now: newHeap(), old: newHeap()}
+	s.stop = context.AfterFunc(ctx, func() { s.guard.cut("stopped") })
+	return s
+}
+
 func (m *Mailbox) dial(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(m.o.Host, strconv.Itoa(m.o.Port)))
-	if err != nil || m.o.TLS != TLSImplicit {
+	if err != nil || m.o.TLS == TLSNone {
 		return conn, err
 	}
-	config, err := m.tlsConfig()
+	secure, err := m.secure(ctx, conn)
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
-	config.NextProtos = []string{"imap"} // RFC 7301; some servers share a port
+	return secure, nil
+}
+
+// secure puts TLS on a connection.
+func (m *Mailbox) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	config, err := m.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	if m.o.TLS == TLSStart {
+		stop := context.AfterFunc(ctx, func() { conn.Close() })
+		defer stop()
+		if err := startTLS(conn); err != nil {
+			return nil, fmt.Errorf("STARTTLS: %w", err)
+		}
+	} else {
+		config.NextProtos = []string{"imap"} // RFC 7301; some servers share a port
+	}
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		conn.Close()
 		return nil, fmt.Errorf("TLS with %s: %w", m.o.Host, err)
 	}
+	if m.o.TLS == TLSStart {
+		return &greeted{secure, "* OK secured\r\n"}, nil
+	}
 	return secure, nil
+}
+
+// startTLS asks a server to secure the connection (RFC 9051, section 6.2.1). It is not left to the library so that all
+// that the library reads comes through the guard, in clear. Not a byte is read beyond the server's answer.
+func startTLS(conn net.Conn) error {
+	left := answerBytes
+	line := func() (string, error) {
+		var b []byte
+		for one := make([]byte, 1); left > 0; left-- {
+			if _, err := io.ReadFull(conn, one); err != nil {
+				return "", err
+			}
+			if b = append(b, one[0]); one[0] == '\n' {
+				return string(b), nil
+			}
+		}
+		return "", errors.New("the server sent more than it was asked for")
+	}
+	greeting, err := line()
+	switch {
+	case err != nil:
+		return err
+	case !strings.HasPrefix(greeting, "* OK"): // PREAUTH too: who is logged in before TLS talks to somebody in between
+		return fmt.Errorf("the server greets with %q", digest.OneLine(greeting, 100))
+	}
+	if _, err := io.WriteString(conn, "S STARTTLS\r\n"); err != nil {
+		return err
+	}
+	for {
+		answer, err := line()
+		switch {
+		case err != nil:
+			return err
+		case strings.HasPrefix(answer, "S OK"):
+			return nil
+		case strings.HasPrefix(answer, "S "):
+			return fmt.Errorf("the server answers %q; is tls: implicit right?", digest.OneLine(answer, 100))
+		}
+	}
+}
+
+// A greeted connection begins with the greeting that was read before it was secured.
+type greeted struct {
+	*tls.Conn
+	greeting string
+}
+
+func (g *greeted) Read(b []byte) (int, error) {
+	if g.greeting == "" {
+		return g.Conn.Read(b)
+	}
+	n := copy(b, g.greeting)
+	g.greeting = g.greeting[n:]
+	return n, nil
 }
 
 func (m *Mailbox) tlsConfig() (*tls.Config, error) {
@@ -150,56 +234,4 @@ func (m *Mailbox) tlsConfig() (*tls.Config, error) {
 		return nil, fmt.Errorf("%s holds no certificate", m.o.CAFile)
 	}
 	return config, nil
-}
-
-// login greets, secures with STARTTLS where asked for, and logs in.
-func (s *session) login() error {
-	options := &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
-		// Runs in the goroutine that reads: it must not block, nor send a command.
-		Mailbox: func(d *imapclient.UnilateralDataMailbox) {
-			if d.NumMessages != nil {
-				select {
-				case s.kick <- struct{}{}:
-				default:
-				}
-			}
-		},
-	}}
-	return s.within(2*commandTime, func() (err error) {
-		if s.m.o.TLS == TLSStart {
-			if options.TLSConfig, err = s.m.tlsConfig(); err != nil {
-				return err
-			}
-			if s.client, err = imapclient.NewStartTLS(s.guard, options); err != nil {
-				return fmt.Errorf("STARTTLS: %w", err)
-			}
-		} else {
-			s.client = imapclient.New(s.guard, options)
-			if err := s.client.WaitGreeting(); err != nil {
-				return err
-			}
-		}
-		if s.client.State() == imap.ConnStateAuthenticated { // PREAUTH: who may connect is logged in already
-			s.idle = s.client.Caps().Has(imap.CapIdle)
-			return nil
-		}
-		password, err := s.m.o.Password()
-		if err != nil {
-			return fmt.Errorf("the password: %w", err)
-		}
-		caps := s.client.Caps()
-		switch {
-		case caps.Has(imap.AuthCap("PLAIN")):
-			err = s.client.Authenticate(sasl.NewPlainClient("", s.m.o.Username, password))
-		case caps.Has(imap.CapLoginDisabled):
-			return errors.New("the server allows no login on this connection; it wants TLS")
-		default:
-			err = s.client.Login(s.m.o.Username, password).Wait()
-		}
-		if err != nil {
-			return fmt.Errorf("login as %s: %w", s.m.o.Username, err)
-		}
-		s.idle = s.client.Caps().Has(imap.CapIdle)
-		return nil
-	})
 }

@@ -15,42 +15,70 @@ import (
 	"quietpost/digest"
 )
 
-// accept reads a mail and hands it over with its mark. It comes back with an error only when the mail is to be asked
-// for again; one that cannot be read or stored goes into quarantine.
-func (m *Mailbox) accept(ctx context.Context, raw []byte, e entry, mark digest.Mark) error {
-	large := len(raw) > MaxMail
-	raw = raw[:min(len(raw), MaxMail)]
-	d, err := m.Delivery(ctx, raw, e.arrived)
-	if err != nil {
+// maxTries is how often the process may end in the midst of reading a mail before that mail is not read any more.
+const maxTries = 2
+
+// accept reads a mail and hands it on to be stored. It comes back with an error only when the mail is to be asked for
+// again; one that cannot be read goes into quarantine with its raw bytes.
+func (s *session) accept(ctx context.Context, t text, e entry) error {
+	var d digest.Delivery
+	var err error
+	here := survived{s.mark.UIDValidity, e.uid}
+	if tries := s.mark.Tries; tries >= maxTries && s.pending.empty() && s.storing == nil && s.m.survived != here {
+		d = quarantined(digest.Delivery{Receipt: s.m.receipt(t.raw, nil)},
+			fmt.Sprintf("reading it ended the program %d times, so it is not read any more", tries))
+	} else if d, err = s.m.delivery(ctx, s.pending, t.raw, e.arrived, func() error { return s.tried(ctx, here) }); err != nil {
 		return err
 	}
-	if large {
-		m.shorten(&d, raw, m.place(mark, e), e)
+	s.m.survived = here
+	if t.large {
+		d.Receipt.Key = largeKey(d.Receipt.Key, t.sum)
+		d.Receipt.Header = append([]byte(placeHeader(s.m.place(s.mark, e), e)), d.Receipt.Header...)
 	}
+	mark := s.at(e.uid)
 	d.Mark = &mark
-	result, err := m.o.Intake.Accept(ctx, d)
-	if err != nil && !errors.Is(err, digest.ErrUnavailable) && ctx.Err() == nil {
-		m.o.Log.Error("inbox: a mail cannot be stored as it was read", "inbox", m.o.Name, "uid", mark.UID, "error", err)
-		d = quarantined(d, "it could not be stored as it was read: "+err.Error())
-		result, err = m.o.Intake.Accept(ctx, d)
-	}
-	if err != nil {
-		return fmt.Errorf("storing a mail: %w", err)
-	}
-	now := m.o.Now()
-	m.note(func(s *Status) { s.LastMail = now })
-	state := result.State
-	if result.Duplicate {
-		state = "duplicate"
-	}
-	m.mails.WithLabelValues(state).Inc()
-	m.o.Log.Info("mail", "inbox", m.o.Name, "uid", mark.UID, "state", state, "items", len(result.Items), "reason", result.Reason)
-	return nil
+	s.pending.add(d, e.arrived)
+	return s.store(ctx)
 }
 
+// survived is the mail whose reading this process has lived through last.
+type survived struct{ validity, uid uint32 }
+
+// tried writes down that a mail is being read, before it can end the program: reading takes unusually long. What is
+// before it is stored first, so that the mark stands at this one.
+func (s *session) tried(ctx context.Context, here survived) error {
+	if s.m.survived == here { // it was read to its end before, and could not be stored
+		return nil
+	}
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
+	mark := s.mark
+	mark.Tries++
+	return s.move(ctx, mark)
+}
+
+// largeKey is the key of a mail of which only a part is kept: by the sum of all of its body.
+func largeKey(key string, sum [32]byte) string { return key + "/" + hex.EncodeToString(sum[:]) }
+
+// slowReading is how long reading a mail takes before it is written down as a try. A mail takes a millisecond; to
+// overflow the stack or the memory takes longer than this.
+const slowReading = 50 * time.Millisecond
+
 // reading reads a mail in a goroutine of its own, so that neither a panic nor a reading that takes too long stops the
-// inbox. fault says what went wrong; empty for nothing.
-func (m *Mailbox) reading(raw []byte) (r reader.Reading, fault string) {
+// inbox; twice, since the machine may have been at fault. fault says what went wrong; empty for nothing. slow is called
+// when reading takes long, its error ends the reading. It may be nil.
+func (m *Mailbox) reading(in Intake, raw []byte, slow func() error) (r reader.Reading, fault string, err error) {
+	for range 2 {
+		if r, fault, err = m.readOnce(in, raw, slow); fault == "" || err != nil {
+			return r, fault, err
+		}
+		slow = nil // it is written down
+	}
+	return r, fault, err
+}
+
+func (m *Mailbox) readOnce(in Intake, raw []byte, slow func() error) (r reader.Reading, fault string, err error) {
 	type answer struct {
 		r     reader.Reading
 		panic any
@@ -62,31 +90,47 @@ func (m *Mailbox) reading(raw []byte) (r reader.Reading, fault string) {
 			a.panic = recover()
 			done <- a
 		}()
-		a.r = m.read(raw, reader.Options{KnownProject: m.o.Intake.KnownProject})
+		a.r = m.read(raw, reader.Options{KnownProject: in.KnownProject})
 	}()
 	late := time.NewTimer(m.readTime)
 	defer late.Stop()
-	select {
-	case a := <-done:
-		if a.panic != nil {
-			return r, fmt.Sprintf("reading it failed: %v", a.panic)
+	unusual := time.NewTimer(slowReading)
+	defer unusual.Stop()
+	for {
+		select {
+		case a := <-done:
+			if a.panic != nil {
+				return r, fmt.Sprintf("reading it failed: %v", a.panic), nil
+			}
+			return a.r, "", nil
+		case <-unusual.C:
+			if slow != nil {
+				if err := slow(); err != nil {
+					return r, "", err
+				}
+			}
+		case <-late.C:
+			return r, "reading it took longer than " + m.readTime.String(), nil
 		}
-		return a.r, ""
-	case <-late.C:
-		return r, "reading it took longer than " + m.readTime.String()
 	}
 }
 
-// receipt is the receipt of a mail; key is that of a mail whose Message-ID cannot be known when id is empty.
-func (m *Mailbox) receipt(raw []byte, id string) digest.Receipt {
+// receipt is the receipt of a mail. Its key is the Message-ID, the date and the body: a Message-ID alone may be used
+// again, or be missing. Without one, and where r is nil, all bytes are the key.
+func (m *Mailbox) receipt(raw []byte, r *reader.Reading) digest.Receipt {
 	head, body := reader.Split(raw)
-	hashed := body
-	if id == "" {
-		hashed = raw
+	sum := sha256.Sum256(body)
+	key := "raw:" + digestOf(raw)
+	if r != nil && r.MessageID != "" {
+		key = fmt.Sprintf("mid:%s/%d/%x", r.MessageID, r.Date.Unix(), sum)
 	}
-	sum := sha256.Sum256(hashed)
-	return digest.Receipt{Source: m.o.Name, Tool: Tool, Key: "mid:" + id + "/" + hex.EncodeToString(sum[:]),
-		Sum: sha256.Sum256(body), State: digest.Accepted, Header: head, Raw: body, ReceivedAt: m.o.Now()}
+	return digest.Receipt{Source: m.o.Name, Tool: Tool, Key: key, Sum: sum, State: digest.Accepted, Header: head, Raw: body,
+		ReceivedAt: m.o.Now()}
+}
+
+func digestOf(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
 }
 
 func quarantined(d digest.Delivery, why string) digest.Delivery {
@@ -103,14 +147,21 @@ func ignored(d digest.Delivery, why digest.Reason) digest.Delivery {
 
 // Delivery makes of a mail's bytes what is handed to the intake, without a mark. arrived is when the server received
 // it. An error means that the intake could not be asked. The receipt's header and raw bytes are the mail byte for byte.
-func (m *Mailbox) Delivery(ctx context.Context, raw []byte, arrived time.Time) (d digest.Delivery, err error) {
+func (m *Mailbox) Delivery(ctx context.Context, raw []byte, arrived time.Time) (digest.Delivery, error) {
+	return m.delivery(ctx, m.o.Intake, raw, arrived, nil)
+}
+
+func (m *Mailbox) delivery(ctx context.Context, in Intake, raw []byte, arrived time.Time, slow func() error) (d digest.Delivery, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			d, err = quarantined(digest.Delivery{Receipt: m.receipt(raw, "")}, fmt.Sprintf("reading it failed: %v", p)), nil
+			d, err = quarantined(digest.Delivery{Receipt: m.receipt(raw, nil)}, fmt.Sprintf("reading it failed: %v", p)), nil
 		}
 	}()
-	r, fault := m.reading(raw)
-	d = digest.Delivery{Receipt: m.receipt(raw, r.MessageID)}
+	r, fault, err := m.reading(in, raw, slow)
+	if err != nil {
+		return digest.Delivery{}, err
+	}
+	d = digest.Delivery{Receipt: m.receipt(raw, &r)}
 	if fault != "" {
 		return quarantined(d, fault), nil
 	}
@@ -123,29 +174,46 @@ func (m *Mailbox) Delivery(ctx context.Context, raw []byte, arrived time.Time) (
 	case r.Own:
 		return ignored(d, "a mail that quietpost made"), nil
 	case r.Report != "":
-		return ignored(d, r.Report), nil
+		return m.bounced(ctx, d, &r, part, arrived)
 	case r.AutoReply:
 		return ignored(d, "an automatic reply"), nil
-	case strings.HasPrefix(part, "b-"):
+	case strings.HasPrefix(part, "b-"): // only servers know that address: a report in words that nobody has seen yet
 		return ignored(d, "mail to a bounce address"), nil
 	case strings.HasPrefix(part, "u-") && m.o.Leave != nil:
 		return m.leave(ctx, d, part[2:])
-	case part == "desk" || strings.HasPrefix(part, "c-") || strings.HasPrefix(part, "u-") || part == "" && r.Command != "":
-		return quarantined(d, "commands by mail: not yet"), nil
+	}
+	mail := m.deskMail(&r, part, d.Receipt.Key, arrived)
+	if mail.ToDesk || mail.Token != "" || len(mail.Answers) > 0 {
+		mail.Authenticated, _ = reader.Authenticate(raw, &r, m.o.Trust, m.lookup(ctx))
+		if why, handled, err := m.command(ctx, mail, &r); handled || err != nil {
+			return ignored(d, why), err
+		}
+	}
+	switch {
+	case mail.ToDesk || mail.Token != "" || strings.HasPrefix(part, "u-"):
+		return quarantined(d, "it is for the desk, and this inbox has none"), nil
 	case r.From.Address == "":
 		return quarantined(d, "it names no sender"), nil
-	case !m.mayPost(r.From.Address):
+	case !m.mayPost(r.From.Address) && (r.Writer.Address == "" || !m.mayPost(r.Writer.Address)):
 		return quarantined(d, r.From.Address+" may not post here (accept: "+strings.Join(m.o.Accept, ", ")+")"), nil
+	case m.tooMany(r.From.Address, arrived):
+		return quarantined(d, fmt.Sprintf("more than %d mails of %s in an hour", maxPerSender, r.From.Address)), nil
 	}
-	known, err := m.threadOf(ctx, &r)
+	known, choices, err := m.belongs(ctx, in, &r, parts)
 	if err != nil {
 		return digest.Delivery{}, err
 	}
 	ok, why := reader.Authenticate(raw, &r, m.o.Trust, m.lookup(ctx))
-	for _, p := range m.projects(&r, parts, known) {
+	if r.Writer.Address != "" && m.o.Trust != reader.TrustInside {
+		ok, why = false, "it came through a list, which vouches for itself only"
+	}
+	for _, p := range choices {
 		it := m.item(&r, p, known, arrived)
 		it.Authenticated = ok
 		it.Reasons["authenticated"] = why
+		if it.State = ""; ok { // who is not known must not end an incident
+			it.State = r.State
+		}
 		if r.Urgent != "" {
 			if it.Urgent = ok; ok {
 				it.Reasons["urgent"] = r.Urgent
@@ -155,7 +223,31 @@ func (m *Mailbox) Delivery(ctx context.Context, raw []byte, arrived time.Time) (
 		}
 		d.Items = append(d.Items, it)
 	}
-	return d, nil
+	if m.o.Desk != nil && len(mail.Answers) > 0 && r.NoAnswer == "" {
+		err = m.o.Desk.Kept(ctx, mail)
+	}
+	return d, err
+}
+
+// bounced hands over what a report says. Saying it twice must do no harm: the mail may be asked for again.
+func (m *Mailbox) bounced(ctx context.Context, d digest.Delivery, r *reader.Reading, part string, arrived time.Time) (digest.Delivery, error) {
+	if m.o.Bounce == nil {
+		return ignored(d, r.Report), nil
+	}
+	token, _ := strings.CutPrefix(part, "b-")
+	if token == part {
+		token = ""
+	}
+	for _, b := range r.Bounces {
+		b.Token, b.At = token, arrived
+		if b.At.IsZero() {
+			b.At = m.o.Now()
+		}
+		if err := m.o.Bounce(ctx, b); err != nil {
+			return digest.Delivery{}, fmt.Errorf("a delivery report: %w", err)
+		}
+	}
+	return ignored(d, r.Report), nil
 }
 
 // leave does what the List-Unsubscribe address of a mail of ours asks for. It may come twice: leaving is that, too.
@@ -178,11 +270,20 @@ func (m *Mailbox) item(r *reader.Reading, p choice, known thread, arrived time.T
 		Thread: known.name, OccurredAt: occurred(r.Date, arrived), ReceivedAt: m.o.Now(),
 		Reasons: map[string]digest.Reason{"project": p.reason},
 	}
+	if r.Writer.Name != "" {
+		it.Author = r.Writer.Name
+	}
 	if it.Author == "" {
 		it.Author = r.From.Address
 	}
 	if r.Reply {
 		it.Event = "mail.reply"
+	}
+	if r.Event != "" { // a tool or a calendar made it
+		it.Event, it.State, it.Level = r.Event, r.State, r.Level
+	}
+	if r.Thread != "" {
+		it.Thread = r.Thread
 	}
 	switch {
 	case it.Kind != "":
@@ -270,10 +371,4 @@ func (m *Mailbox) place(mark digest.Mark, e entry) string {
 
 func placeHeader(place string, e entry) string {
 	return fmt.Sprintf("X-Quietpost-Original: %s (%d bytes)\r\n", place, e.size)
-}
-
-// shorten keeps of a mail above MaxMail its header, its text, and where the whole lies.
-func (m *Mailbox) shorten(d *digest.Delivery, raw []byte, place string, e entry) {
-	d.Receipt.Header = append([]byte(placeHeader(place, e)), d.Receipt.Header...)
-	d.Receipt.Raw = []byte(reader.Read(raw, reader.Options{}).Body)
 }

@@ -31,6 +31,7 @@ type fakeIntake struct {
 	refused    int                  // how often it was
 	badTitle   string               // items with this title cannot be stored
 	failThread error
+	backwards  int // marks that moved back
 }
 
 func newIntake() *fakeIntake {
@@ -48,6 +49,9 @@ func (f *fakeIntake) Accept(_ context.Context, d digest.Delivery) (digest.Result
 		if f.badTitle != "" && it.Title == f.badTitle {
 			return digest.Result{}, io.ErrUnexpectedEOF
 		}
+	}
+	if d.Mark != nil && f.marks[d.Mark.Inbox].UID > d.Mark.UID && f.marks[d.Mark.Inbox].UIDValidity == d.Mark.UIDValidity {
+		f.backwards++
 	}
 	if d.Mark != nil {
 		f.marks[d.Mark.Inbox] = *d.Mark
@@ -68,6 +72,24 @@ func (f *fakeIntake) Accept(_ context.Context, d digest.Delivery) (digest.Result
 	}
 	f.kept = append(f.kept, d)
 	return res, nil
+}
+
+func (f *fakeIntake) AcceptBatch(ctx context.Context, ds []digest.Delivery) (results []digest.Result, err error) {
+	for _, d := range ds {
+		for _, it := range d.Items {
+			if f.badTitle != "" && it.Title == f.badTitle {
+				return nil, io.ErrUnexpectedEOF
+			}
+		}
+	}
+	for _, d := range ds {
+		res, err := f.Accept(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, res)
+	}
+	return results, nil
 }
 
 func (f *fakeIntake) Mark(_ context.Context, inbox string) (digest.Mark, error) {

@@ -2,18 +2,8 @@ package mailbox
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -24,6 +14,11 @@ import (
 
 // script is a server that answers each command by a function of its own and its tag; an empty answer hangs up.
 func script(t *testing.T, answer func(c net.Conn, tag, line string) string) int {
+	t.Helper()
+	return scriptGreeting(t, "* OK [CAPABILITY IMAP4rev1] ready", answer)
+}
+
+func scriptGreeting(t *testing.T, greeting string, answer func(c net.Conn, tag, line string) string) int {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -38,7 +33,7 @@ func script(t *testing.T, answer func(c net.Conn, tag, line string) string) int 
 			}
 			go func() {
 				defer c.Close()
-				fmt.Fprint(c, "* OK [CAPABILITY IMAP4rev1] ready\r\n")
+				fmt.Fprint(c, greeting+"\r\n")
 				for in := bufio.NewScanner(c); in.Scan(); {
 					tag, line, _ := strings.Cut(in.Text(), " ")
 					a := answer(c, tag, line)
@@ -73,7 +68,7 @@ func polite(tag, line string, uids ...int) string {
 
 func asks(line string) bool { return strings.Contains(strings.ToUpper(line), "BODY.PEEK") }
 
-func text(seq, uid int, raw string) string {
+func textOf(seq, uid int, raw string) string {
 	return fmt.Sprintf("* %d FETCH (UID %d BODY[]<0> {%d}\r\n%s)\r\n", seq, uid, len(raw), raw)
 }
 
@@ -160,9 +155,9 @@ func TestMailThatCannotBeFetched(t *testing.T) {
 				case asks(line) && (strings.Contains(line, "5") && !strings.Contains(line, "FETCH 9 ") && !strings.Contains(line, "FETCH 3 ")):
 					return fmt.Sprintf(bad, tag)
 				case asks(line) && strings.Contains(line, "FETCH 3 "):
-					return text(1, 3, raw) + tag + " OK done\r\n"
+					return textOf(1, 3, raw) + tag + " OK done\r\n"
 				case asks(line):
-					return text(3, 9, strings.ReplaceAll(raw, "fine", "behind")) + tag + " OK done\r\n"
+					return textOf(3, 9, strings.ReplaceAll(raw, "fine", "behind")) + tag + " OK done\r\n"
 				}
 				return polite(tag, line, 3, 5, 9)
 			})
@@ -190,7 +185,7 @@ func TestConnectionBreaksInAMail(t *testing.T) {
 				fmt.Fprintf(c, "* 1 FETCH (UID 3 BODY[]<0> {%d}\r\n%s", len(raw), raw[:20])
 				return ""
 			}
-			return text(1, 3, raw) + tag + " OK done\r\n"
+			return textOf(1, 3, raw) + tag + " OK done\r\n"
 		}
 		return polite(tag, line, 3)
 	})
@@ -256,45 +251,104 @@ func TestStopWhileServerIsSilent(t *testing.T) {
 	stop()
 }
 
-// TLS, implicit and by STARTTLS, is checked against the CA file; a stranger's certificate is refused.
-func TestTLS(t *testing.T) {
-	cert, ca := selfSigned(t)
-	for _, mode := range []string{TLSImplicit, TLSStart} {
-		for _, trusted := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s trusted=%v", mode, trusted), func(t *testing.T) {
-				l, in := newTLSLab(t, mode, cert), newIntake()
-				o := l.options(in)
-				o.TLS, o.Host = mode, "localhost"
-				if trusted {
-					o.CAFile = ca
+// A server that says its mails are small and sends large ones must not fill our memory.
+func TestSizesThatAreLies(t *testing.T) {
+	raw := strings.Repeat("x", MaxMail)
+	uids := make([]int, batchMails)
+	for i := range uids {
+		uids[i] = i + 1
+	}
+	port := script(t, func(c net.Conn, tag, line string) string {
+		if asks(line) {
+			for _, uid := range uids {
+				if _, err := fmt.Fprint(c, textOf(uid, uid, raw)); err != nil {
+					return ""
 				}
-				m, _ := run(t, o)
-				if trusted {
-					eventually(t, "connected", func() bool { return m.Status().Connected })
-					return
-				}
-				eventually(t, "refused", func() bool { return strings.Contains(m.Status().Err, "certificate") })
-			})
+			}
 		}
+		return polite(tag, line, uids...)
+	})
+	m, _ := run(t, hostile(t, port, newIntake()))
+	eventually(t, "given up", func() bool { return strings.Contains(m.Status().Err, "more of a mail than it was asked for") })
+	runtime.GC()
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	if mem.HeapSys > 128<<20 {
+		t.Errorf("%d MiB were taken for it", mem.HeapSys>>20)
 	}
 }
 
-func selfSigned(t *testing.T) (tls.Certificate, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+// A mail of 100 MB comes through in full, and little of it is ever held.
+func TestHugeMail(t *testing.T) {
+	in := newIntake()
+	head := "From: ana@example.com\r\nTo: updates+apollo@example.com\r\nSubject: Huge\r\nMessage-ID: <huge@example.com>\r\n" +
+		"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nTwo films.\r\n"
+	part := "--b\r\nContent-Type: video/mp4; name=%s\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+	chunk := strings.Repeat(strings.Repeat("QUFB", 19)+"\r\n", 1000)
+	piece, chunks := []byte(chunk), 670 // 52 MB
+	end := "--b--\r\n"
+	one, two := fmt.Sprintf(part, "one.mp4"), fmt.Sprintf(part, "two.mp4")
+	size := len(head) + len(one) + len(two) + 2*chunks*len(chunk) + len(end)
+	port := script(t, func(c net.Conn, tag, line string) string {
+		switch {
+		case asks(line):
+			fmt.Fprintf(c, "* 1 FETCH (UID 1 BODY[]<0> {%d}\r\n%s", size, head)
+			for _, p := range []string{one, two} {
+				fmt.Fprint(c, p)
+				for range chunks {
+					c.Write(piece)
+				}
+			}
+			return end + ")\r\n" + tag + " OK done\r\n"
+		case strings.Contains(line, "RFC822.SIZE"):
+			return fmt.Sprintf("* 1 FETCH (UID 1 RFC822.SIZE %d INTERNALDATE \"01-Jan-2030 00:00:00 +0000\")\r\n%s OK done\r\n", size, tag)
+		}
+		return polite(tag, line, 1)
+	})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	run(t, hostile(t, port, in))
+	eventually(t, "the mail", func() bool { return len(in.titles()) == 1 })
+	runtime.ReadMemStats(&after)
+	it := in.kept[0].Items[0]
+	if it.Project != "apollo" || !strings.HasPrefix(it.Body, "Two films.") || !strings.Contains(it.Body, "one.mp4 (36.4 MiB), two.mp4 (36.4 MiB)") {
+		t.Errorf("item %q: %q", it.Project, it.Body)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"},
-		DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
+	if r := in.kept[0].Receipt; len(r.Raw) > 10_000 || !strings.Contains(string(r.Header), "X-Quietpost-Original: imap://") {
+		t.Errorf("kept %d bytes, header %q", len(r.Raw), r.Header)
 	}
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 64<<20 {
+		t.Errorf("%d MiB were allocated", grown>>20)
 	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
+}
+
+// What others do to a large mailbox is told at length, and is no fault of the server's.
+func TestManyUnaskedAnswers(t *testing.T) {
+	in := newIntake()
+	raw := strings.ReplaceAll(mailOf("behind it all"), "\n", "\r\n")
+	told := false
+	port := script(t, func(c net.Conn, tag, line string) string {
+		switch {
+		case strings.HasPrefix(line, "NOOP"):
+			for i := 0; i < 50_000 && !told; i++ {
+				if _, err := fmt.Fprintf(c, "* %d FETCH (FLAGS (\\Seen))\r\n* 1 EXPUNGE\r\n", i%1000+1); err != nil {
+					return ""
+				}
+			}
+			told = true
+			return "* 60000 EXISTS\r\n" + tag + " OK done\r\n"
+		case asks(line):
+			return textOf(1, 3, raw) + tag + " OK done\r\n"
+		case told:
+			return polite(tag, line, 3)
+		case strings.Contains(line, "RFC822.SIZE"):
+			return tag + " OK done\r\n"
+		}
+		return polite(tag, line, make([]int, 60_000)...)
+	})
+	m, _ := run(t, hostile(t, port, in))
+	eventually(t, "the mail behind it", func() bool { return len(in.titles()) == 1 })
+	if s := m.Status(); s.Err != "" {
+		t.Errorf("the session broke: %s", s.Err)
+	}
 }

@@ -1,9 +1,11 @@
-// Package mailbox is the IMAP door: it watches one inbox and hands every mail in it to the intake, each with the mark
-// that says how far the inbox has been read, in one transaction. Nothing is ever changed in the mailbox (EXAMINE), so
-// that whatever happens here can be read again.
+// Package mailbox is the IMAP door: it watches one inbox and hands every mail in it to the intake, with the mark that
+// says how far the inbox has been read, in one transaction. Nothing is changed in the mailbox (EXAMINE) unless `after`
+// asks for it, and nothing is ever deleted, so that whatever happens here can be read again.
 //
 // The files stand in the order in which a mail meets them: mailbox.go (Run keeps one session up, for ever), conn.go
-// (bounds on time and bytes), session.go (IMAP), deliver.go and project.go (a mail's bytes to a receipt and its items).
+// (bounds on time and bytes), login.go and oauth2.go, session.go (open, list, wait), fetch.go (bytes in batches),
+// deliver.go and project.go (a mail's bytes to a receipt and its items), store.go (many in one transaction), after.go (what becomes of
+// the mail). metrics.go and probe.go show how it is doing.
 package mailbox
 
 import (
@@ -17,7 +19,6 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"quietpost/collector/reader"
 	"quietpost/digest"
@@ -42,6 +43,8 @@ type Intake interface {
 	// Accept decides and stores a delivery with its mark in one transaction. ErrUnavailable means that it cannot be put
 	// on disk now and is to be asked again.
 	Accept(ctx context.Context, d digest.Delivery) (digest.Result, error)
+	// AcceptBatch is Accept for several, in one transaction: all or none.
+	AcceptBatch(ctx context.Context, ds []digest.Delivery) ([]digest.Result, error)
 	// Mark gives an inbox's mark; ErrNotFound before first contact.
 	Mark(ctx context.Context, inbox string) (digest.Mark, error)
 	// SetMark writes an inbox's mark where no mail is taken in.
@@ -50,6 +53,14 @@ type Intake interface {
 	KnownProject(key string) bool
 	// ThreadOf finds the project and thread of the newest item that came by one of these mails; ErrNotFound.
 	ThreadOf(ctx context.Context, messageIDs []string) (project, thread string, err error)
+}
+
+// Desk is what commands by mail go to.
+type Desk interface {
+	// Take carries a mail out and answers it, once whatever how often it is called; handled is false for one that is no command.
+	Take(ctx context.Context, m digest.DeskMail) (why digest.Reason, handled bool, err error)
+	// Kept is told of an answer to another mail that became an item.
+	Kept(ctx context.Context, m digest.DeskMail) error
 }
 
 // Options of one inbox.
@@ -62,20 +73,27 @@ type Options struct {
 	CAFile   string // PEM file of certificates to trust beside the system's
 	Username string
 	Password func() (string, error) // asked at every login, so that a new one is taken up
+	OAuth2   *OAuth2                // logs in with a token instead of a password; nil: no
 	Folder   string                 // default INBOX
+	After    string                 // AfterKeep (default), AfterSeen or AfterMove and a folder
 
 	Since   time.Duration // how much of the past to take in at first contact
+	Kept    time.Duration // how long receipts are kept: older mails are not read again, since nobody would know them; 0: for ever
 	Poll    time.Duration // how often to look, also beside IDLE; default a minute
 	Accept  []string      // patterns of addresses that may post; default all of the address's own domain
 	Trust   string        // "inside", an authserv-id, or empty: our own DKIM check
 	Project string        // of mail that names none
 
 	Intake    Intake
-	Leave     func(ctx context.Context, token string) error // ends what a signed link is for; nil: such mail is quarantined
+	Leave     func(ctx context.Context, token string) error                                // ends what a signed link is for; nil: such mail is quarantined
+	Desk      Desk                                                                         // nil: commands are quarantined
+	Thread    func(ctx context.Context, itemID string) (project, thread string, err error) // of an item; digest.ErrNotFound; nil: none
+	Bounce    func(ctx context.Context, b digest.Bounce) error                             // takes what delivery reports say; nil: they are only kept
+	Titled    func(ctx context.Context, project, title string) (thread string, err error)  // of the newest items; digest.ErrNotFound; nil: none
 	Now       func() time.Time
 	Log       *slog.Logger
 	LookupTXT func(ctx context.Context, name string) ([]string, error) // nil: no DKIM check; net.Resolver's fits
-	Registry  prometheus.Registerer                                    // nil: no metrics
+	Metrics   *Metrics                                                 // nil: none
 }
 
 // A Status says how the inbox is doing.
@@ -84,7 +102,9 @@ type Status struct {
 	Since       time.Time // when Connected last changed; zero before the first try has ended
 	LastContact time.Time // when the server last answered
 	LastMail    time.Time // when a mail was last taken in
+	Behind      int       // mails that are listed and not yet taken in
 	Err         string    // why it is not connected
+	AfterErr    string    // what the server says to `after`; empty while all is well
 }
 
 // A Mailbox watches one inbox.
@@ -93,13 +113,12 @@ type Mailbox struct {
 	local string // of the address
 	host  string // of the address
 
-	mu     sync.Mutex
-	status Status
+	mu      sync.Mutex
+	status  Status
+	senders map[string][]time.Time // when the mails of a sender arrived, of the last hour
 
-	failing failing // of the one goroutine of Run
-
-	mails  *prometheus.CounterVec
-	failed prometheus.Counter
+	failing  failing  // this and the next are of the one goroutine of Run
+	survived survived // it outlives sessions
 
 	// How a mail is read, and for how long at most.
 	read     func([]byte, reader.Options) reader.Reading
@@ -122,12 +141,16 @@ func New(o Options) (*Mailbox, error) {
 	if o.Folder == "" {
 		o.Folder = "INBOX"
 	}
+	if o.After == "" {
+		o.After = AfterKeep
+	}
 	if o.Poll <= 0 {
 		o.Poll = time.Minute
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Log = o.Log.With("inbox", o.Name)
 	address, err := digest.NormalizeAddress(o.Address)
 	if err != nil {
 		return nil, fmt.Errorf("inbox %s: %w", o.Name, err)
@@ -136,9 +159,6 @@ func New(o Options) (*Mailbox, error) {
 	m.local, m.host, _ = strings.Cut(address, "@")
 	if len(m.o.Accept) == 0 {
 		m.o.Accept = []string{"*@" + m.host}
-	}
-	if err := m.register(o.Registry); err != nil {
-		return nil, fmt.Errorf("inbox %s: %w", o.Name, err)
 	}
 	return m, nil
 }
@@ -150,9 +170,17 @@ func (m *Mailbox) Status() Status {
 	return m.status
 }
 
+// Bounds of the time between two tries: of a server that refuses our login more, since some lock an account that is
+// tried too often.
+const (
+	longestWait  = time.Minute
+	refusedsWait = 10 * time.Minute
+)
+
 // Run watches the inbox until ctx ends, and returns nil then. When a session fails it is begun anew, after half a second
-// and then ever later, up to a minute.
+// and then ever later (with jitter), for ever.
 func (m *Mailbox) Run(ctx context.Context) error {
+	defer m.o.Metrics.forget(m.o.Name)
 	wait := backoff.NewExponentialBackOff()
 	for {
 		err := m.session(ctx, wait.Reset)
@@ -161,6 +189,9 @@ func (m *Mailbox) Run(ctx context.Context) error {
 			return nil
 		}
 		m.down(err)
+		if wait.MaxInterval = longestWait; errors.As(err, new(*LoginError)) {
+			wait.MaxInterval = refusedsWait
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -173,7 +204,7 @@ func (m *Mailbox) Run(ctx context.Context) error {
 func (m *Mailbox) session(ctx context.Context, healthy func()) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			m.o.Log.Error("inbox: a fault in quietpost itself", "inbox", m.o.Name, "panic", p, "stack", string(debug.Stack()))
+			m.o.Log.Error("inbox: a fault in quietpost itself", "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("a fault in quietpost itself: %v", p)
 		}
 	}()
@@ -189,6 +220,7 @@ func (m *Mailbox) note(change func(*Status)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	change(&m.status)
+	m.o.Metrics.show(m.o.Name, &m.status)
 }
 
 func (m *Mailbox) contact() {
@@ -201,8 +233,8 @@ func (m *Mailbox) up() {
 	now := m.o.Now()
 	m.note(func(s *Status) {
 		if !s.Connected {
-			m.o.Log.Info("inbox connected", "inbox", m.o.Name, "host", m.o.Host, "folder", m.o.Folder)
-			*s = Status{Connected: true, Since: now, LastMail: s.LastMail}
+			m.o.Log.Info("inbox connected", "host", m.o.Host, "folder", m.o.Folder)
+			s.Connected, s.Since, s.Err = true, now, ""
 		}
 		s.LastContact = now
 	})
@@ -212,50 +244,52 @@ func (m *Mailbox) down(err error) {
 	if err == nil {
 		err = errors.New("the server closed the connection")
 	}
-	m.failed.Inc()
+	m.o.Metrics.failure(m.o.Name)
 	now := m.o.Now()
 	m.note(func(s *Status) {
 		text := digest.OneLine(err.Error(), 300)
 		if s.Connected || s.Since.IsZero() {
-			m.o.Log.Warn("inbox not reachable, trying again until it is", "inbox", m.o.Name, "host", m.o.Host, "error", text)
+			m.o.Log.Warn("inbox not reachable, trying again until it is", "host", m.o.Host, "error", text)
 			s.Connected, s.Since = false, now
 		} else {
-			m.o.Log.Debug("inbox still not reachable", "inbox", m.o.Name, "error", text)
+			m.o.Log.Debug("inbox still not reachable", "error", text)
 		}
 		s.Err = text
 	})
 }
 
-func (m *Mailbox) register(reg prometheus.Registerer) error {
-	m.mails = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "quietpost_inbox_mails_total",
-		Help: "Mails read, by what became of them."}, []string{"state"})
-	m.failed = prometheus.NewCounter(prometheus.CounterOpts{Name: "quietpost_inbox_failures_total",
-		Help: "Sessions with the mail server that failed."})
-	if reg == nil {
-		return nil
-	}
-	gauge := func(name, help string, value func(Status) float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
-			func() float64 { return value(m.Status()) })
-	}
-	reg = prometheus.WrapRegistererWith(prometheus.Labels{"inbox": m.o.Name}, reg)
-	for _, c := range []prometheus.Collector{m.mails, m.failed,
-		gauge("quietpost_inbox_connected", "1 while the inbox is being watched.", func(s Status) float64 {
-			if s.Connected {
-				return 1
-			}
-			return 0
-		}),
-		gauge("quietpost_inbox_last_contact_timestamp_seconds", "When the mail server last answered.", func(s Status) float64 {
-			if s.LastContact.IsZero() {
-				return 0
-			}
-			return float64(s.LastContact.Unix())
-		}),
-	} {
-		if err := reg.Register(c); err != nil {
-			return err
+// behind notes how many mails wait on the server.
+func (m *Mailbox) behind(n int) { m.note(func(s *Status) { s.Behind = n }) }
+
+// refused tells of what the server says to `after`, once; nil is that it has done it.
+func (m *Mailbox) refused(err error) {
+	m.note(func(s *Status) {
+		switch {
+		case err == nil:
+			s.AfterErr = ""
+		case s.AfterErr == "":
+			m.o.Log.Warn("inbox: the server does not do what `after` asks for; the mails are stored and stay as they are",
+				"after", m.o.After, "error", err)
+			fallthrough
+		default:
+			s.AfterErr = digest.OneLine(err.Error(), 300)
 		}
-	}
-	return nil
+	})
 }
+
+// stored counts and logs mails that are on disk; arrived is when the server had the last of them.
+func (m *Mailbox) stored(ds []digest.Delivery, results []digest.Result, arrived time.Time) {
+	now := m.o.Now()
+	m.note(func(s *Status) { s.LastMail = now })
+	m.o.Metrics.lagged(m.o.Name, now.Sub(arrived))
+	for i, res := range results {
+		state := res.State
+		if res.Duplicate {
+			state = "duplicate"
+		}
+		m.counted(state)
+		m.o.Log.Info("mail", "uid", ds[i].Mark.UID, "state", state, "items", len(res.Items), "reason", res.Reason)
+	}
+}
+
+func (m *Mailbox) counted(state string) { m.o.Metrics.mail(m.o.Name, state) }

@@ -56,10 +56,11 @@ func reserved(part string) bool {
 	return false
 }
 
-// projects decides whose mail it is: the address, the subject, List-Id, the thread it answers, the inbox's default, in
+// projects decides whose mail it is: the address, the subject, List-Id or what a tool says
+// in its stead, the thread it answers, the inbox's default, in
 // this order. A mail to several projects' addresses belongs to each of them: the copies that a server delivers for
 // them are one mail to us.
-func (m *Mailbox) projects(r *reader.Reading, parts []string, known thread) []choice {
+func (m *Mailbox) projects(in Intake, r *reader.Reading, parts []string, known thread) []choice {
 	var out []choice
 	for _, part := range parts {
 		key := digest.ProjectKey(part)
@@ -74,8 +75,12 @@ func (m *Mailbox) projects(r *reader.Reading, parts []string, known thread) []ch
 		return out
 	case r.Project != "":
 		return []choice{{r.Project, digest.Reason("the subject says [" + r.Project + "]")}}
-	case r.ListID != "":
-		if key := m.listProject(r); key != "" {
+	}
+	if key := digest.ProjectKey(r.ToolProject); key != "" && (strings.Contains(key, "/") || in.KnownProject(key)) {
+		return []choice{{key, digest.Reason("named by " + r.Event)}}
+	}
+	if r.ListID != "" {
+		if key := listProject(in, r); key != "" {
 			return []choice{{key, digest.Reason("it came from the list " + r.ListID)}}
 		}
 	}
@@ -90,10 +95,10 @@ func (m *Mailbox) projects(r *reader.Reading, parts []string, known thread) []ch
 
 // listProject makes a project of a List-Id: a known one if its name, the whole id or the id's first label is one, else
 // the first label.
-func (m *Mailbox) listProject(r *reader.Reading) string {
+func listProject(in Intake, r *reader.Reading) string {
 	label, _, _ := strings.Cut(r.ListID, ".")
 	for _, s := range []string{r.ListName, r.ListID, label} {
-		if key := digest.ProjectKey(s); key != "" && m.o.Intake.KnownProject(key) {
+		if key := digest.ProjectKey(s); key != "" && in.KnownProject(key) {
 			return key
 		}
 	}
@@ -101,12 +106,12 @@ func (m *Mailbox) listProject(r *reader.Reading) string {
 }
 
 // threadOf asks whether the mail answers one that is known.
-func (m *Mailbox) threadOf(ctx context.Context, r *reader.Reading) (thread, error) {
+func threadOf(ctx context.Context, in Intake, r *reader.Reading) (thread, error) {
 	ids := r.AllIDs()
 	if len(ids) == 0 {
 		return thread{}, nil
 	}
-	project, name, err := m.o.Intake.ThreadOf(ctx, ids)
+	project, name, err := in.ThreadOf(ctx, ids)
 	switch {
 	case errors.Is(err, digest.ErrNotFound):
 		return thread{}, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -14,49 +13,10 @@ import (
 	"quietpost/digest"
 )
 
-const (
-	maxListed  = 50_000  // mails listed at a time
-	batchMails = 50      // mails fetched by one command
-	batchBytes = 4 << 20 // their sizes together, unless it is one
-)
+const maxListed = 50_000 // mails listed at a time
 
-// A mail that cannot be fetched is passed over, so that the others come in, once the server itself has refused it so
-// often, or the connection has broken in the midst of it so often and for so long.
-const (
-	refusals  = 3
-	breaks    = 8
-	breakTime = 10 * time.Minute
-)
-
-// failing remembers, over all sessions, the mail whose fetch fails: the last one of a batch, until it is found by
-// fetching one by one. The zero value is none.
-type failing struct {
-	uid     uint32
-	refused int // by a NO, or without a text
-	broken  int // the connection
-	since   time.Time
-	why     string
-}
-
-var errNoText = errors.New("the server gives no text for it")
-
-func (f *failing) note(batch []entry, err error, now time.Time) {
-	last := batch[len(batch)-1].uid
-	if len(batch) > 1 || f.uid != last {
-		*f = failing{since: now}
-	}
-	f.uid, f.why = last, err.Error()
-	if refusal := (*imap.Error)(nil); errors.As(err, &refusal) || errors.Is(err, errNoText) {
-		f.refused++
-	} else {
-		f.broken++
-	}
-}
-
-// hopeless tells whether the mail is to be passed over now.
-func (f *failing) hopeless(uid uint32, now time.Time) bool {
-	return f.uid == uid && (f.refused >= refusals || f.broken >= breaks && now.Sub(f.since) >= breakTime)
-}
+// slack is how far a server's clock may be behind ours.
+const slack = 24 * time.Hour
 
 // A session is one connection to the server, logged in.
 type session struct {
@@ -68,7 +28,8 @@ type session struct {
 	idle   bool
 
 	mark    digest.Mark
-	uidNext uint32 // when the folder was opened: mails from here on came while we looked
+	pending *pending // read and not yet stored
+	storing *storing // on its way to the disk; nil: nothing
 }
 
 func (s *session) close() {
@@ -104,15 +65,18 @@ func (s *session) watch(ctx context.Context, healthy func()) error {
 		return err
 	}
 	for {
-		before := s.mark
+		before := s.mark.UID
 		if err := s.sync(ctx); err != nil {
 			return err
 		}
 		s.m.up()
 		healthy()
+		if err := s.after(ctx); err != nil {
+			return err
+		}
 		// Some servers do not tell in IDLE of what came just before it. Where one mail came others often follow.
 		look := min(s.m.o.Poll, idleTime)
-		if s.mark != before {
+		if s.mark.UID != before {
 			look = min(look, s.m.again)
 		}
 		if err := s.wait(ctx, look); err != nil {
@@ -124,13 +88,13 @@ func (s *session) watch(ctx context.Context, healthy func()) error {
 	}
 }
 
-// open examines the folder (nothing in it will be changed) and sets the mark right: at first contact to now, and after
-// the server has renumbered the mails (RFC 9051, section 2.3.1.1) to the beginning, from where all that is above the
-// floor is read again; the receipts know what they have.
+// open opens the folder, for looking only if nothing is to be changed in it, and sets the mark right: at first contact
+// to now; and to the beginning when the server has renumbered its mails (RFC 9051, section 2.3.1.1) or has been put
+// back to an older state. From there all that is above the floor is read again; the receipts know what they have.
 func (s *session) open(ctx context.Context) error {
 	var data *imap.SelectData
 	err := s.within(commandTime, func() (err error) {
-		data, err = s.client.Select(s.m.o.Folder, &imap.SelectOptions{ReadOnly: true}).Wait()
+		data, err = s.client.Select(s.m.o.Folder, &imap.SelectOptions{ReadOnly: s.m.o.After == AfterKeep}).Wait()
 		return err
 	})
 	if err != nil {
@@ -139,24 +103,66 @@ func (s *session) open(ctx context.Context) error {
 	if data.UIDValidity == 0 {
 		return fmt.Errorf("folder %s: the server gives no UIDVALIDITY", s.m.o.Folder)
 	}
-	s.uidNext = uint32(data.UIDNext)
+	next := uint32(data.UIDNext)
+	if next == 0 {
+		next = 1<<32 - 1 // it does not say: only its clock tells what is old
+	}
 	mark, err := s.m.o.Intake.Mark(ctx, s.m.o.Name)
 	switch {
 	case errors.Is(err, digest.ErrNotFound):
-		mark = digest.Mark{Inbox: s.m.o.Name, UIDValidity: data.UIDValidity, Floor: s.m.o.Now().Add(-s.m.o.Since)}
-		if s.m.o.Since <= 0 && s.uidNext > 0 {
-			mark.UID = s.uidNext - 1 // exact, whatever the server's clock says
+		mark = digest.Mark{Inbox: s.m.o.Name, UIDValidity: data.UIDValidity, Floor: s.m.o.Now().Add(-s.m.o.Since), Known: next}
+		if s.m.o.Since <= 0 && data.UIDNext > 0 {
+			mark.UID, mark.Done = next-1, next-1 // exact, whatever the server's clock says
 		}
-		err = s.m.o.Intake.SetMark(ctx, mark)
-		s.m.o.Log.Info("inbox: first contact", "inbox", s.m.o.Name, "takes_mail_since", mark.Floor)
-	case err == nil && mark.UIDValidity != data.UIDValidity:
-		s.m.o.Log.Warn("inbox: the server has renumbered its mails; reading again what is there", "inbox", s.m.o.Name,
+		s.m.o.Log.Info("inbox: first contact", "takes_mail_since", mark.Floor)
+	case err != nil:
+		return err
+	case mark.UIDValidity != data.UIDValidity:
+		s.m.o.Log.Warn("inbox: the server has renumbered its mails; reading again what came since first contact",
 			"was", mark.UIDValidity, "is", data.UIDValidity)
-		mark.UIDValidity, mark.UID = data.UIDValidity, 0
-		err = s.m.o.Intake.SetMark(ctx, mark)
+		mark = s.again(mark, data.UIDValidity, next)
+	case data.UIDNext > 0 && next <= mark.UID:
+		s.m.o.Log.Warn("inbox: the server has been put back to an older state; reading again what came since first contact",
+			"read_to", mark.UID, "next", next)
+		mark = s.again(mark, data.UIDValidity, next)
+	default:
+		s.mark = mark
+		return nil
 	}
-	s.mark = mark
+	return s.move(ctx, mark)
+}
+
+// again is the mark from which all is read again whose receipt is still there. A server's clock may be ahead of ours.
+func (s *session) again(was digest.Mark, validity, next uint32) digest.Mark {
+	floor := was.Floor
+	if kept := s.m.o.Kept; kept > 0 {
+		if oldest := s.m.o.Now().Add(min(slack, kept/2) - kept); oldest.After(floor) {
+			floor = oldest
+		}
+	}
+	return digest.Mark{Inbox: was.Inbox, UIDValidity: validity, Floor: floor, Known: next}
+}
+
+// move writes a mark where no mail goes with it.
+func (s *session) move(ctx context.Context, mark digest.Mark) error {
+	if s.m.o.After == AfterKeep {
+		mark.Done = mark.UID // nothing is to be done with these, also when `after` is changed later
+	}
+	err := s.m.o.Intake.SetMark(ctx, mark)
+	if err == nil {
+		s.mark = mark
+	}
 	return err
+}
+
+// at is the mark behind a mail.
+func (s *session) at(uid uint32) digest.Mark {
+	mark := s.mark
+	mark.UID, mark.Tries = uid, 0
+	if s.m.o.After == AfterKeep {
+		mark.Done = uid
+	}
+	return mark
 }
 
 // An entry is a mail as listed.
@@ -166,29 +172,28 @@ type entry struct {
 	arrived time.Time // INTERNALDATE
 }
 
+// ours tells whether a mail is to be taken: not if the server had it before first contact, or if it is an old mail that
+// somebody moved here.
+func (s *session) ours(e entry) bool {
+	floor := s.mark.Floor.Truncate(time.Second) // INTERNALDATE knows no parts of a second
+	if e.uid >= s.mark.Known {
+		floor = floor.Add(-slack)
+	}
+	return !e.arrived.Before(floor)
+}
+
 // sync takes in everything behind the mark.
 func (s *session) sync(ctx context.Context) error {
 	for {
-		entries, more, err := s.list()
+		entries, more, err := s.list(s.mark.UID+1, 0)
 		if err != nil {
 			return err
 		}
 		s.m.contact()
-		for len(entries) > 0 {
-			if n := s.skip(entries); n > 0 {
-				s.mark.UID = entries[n-1].uid
-				if entries = entries[n:]; len(entries) == 0 {
-					if err := s.m.o.Intake.SetMark(ctx, s.mark); err != nil {
-						return err
-					}
-				}
-				continue
-			}
-			n := s.batch(entries)
-			if err := s.take(ctx, entries[:n]); err != nil {
+		if len(entries) > 0 {
+			if err := s.takeAll(ctx, entries); err != nil {
 				return err
 			}
-			entries = entries[n:]
 		}
 		if !more {
 			return nil
@@ -196,27 +201,13 @@ func (s *session) sync(ctx context.Context) error {
 	}
 }
 
-// skip is how many of the first entries are not ours: the server had them before first contact.
-func (s *session) skip(entries []entry) int {
-	for i, e := range entries {
-		floor := s.mark.Floor.Truncate(time.Second) // INTERNALDATE knows no parts of a second
-		if s.uidNext > 0 && e.uid >= s.uidNext {
-			floor = floor.Add(-24 * time.Hour) // it came while we looked, even if the server's clock is behind ours
-		}
-		if !e.arrived.Before(floor) {
-			return i
-		}
-	}
-	return len(entries)
-}
-
-// list lists the mails behind the mark, in order of UID. more says that there are others still.
-func (s *session) list() (entries []entry, more bool, err error) {
-	if box := s.client.Mailbox(); s.mark.UID == 1<<32-1 || box != nil && box.NumMessages == 0 {
+// list lists the mails from one UID to another, 0 for the last there is, in order. more says that there are others.
+func (s *session) list(from, to uint32) (entries []entry, more bool, err error) {
+	if box := s.client.Mailbox(); from == 0 || box != nil && box.NumMessages == 0 {
 		return nil, false, nil
 	}
 	var behind imap.UIDSet
-	behind.AddRange(imap.UID(s.mark.UID+1), 0) // n:*
+	behind.AddRange(imap.UID(from), imap.UID(to))
 	err = s.within(4*commandTime, func() error {
 		cmd := s.client.Fetch(behind, &imap.FetchOptions{UID: true, RFC822Size: true, InternalDate: true})
 		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
@@ -232,7 +223,7 @@ func (s *session) list() (entries []entry, more bool, err error) {
 				}
 			}
 			s.guard.refill()
-			if e.uid <= s.mark.UID { // "n:*" means the last mail where there is none from n on
+			if e.uid < from { // "n:*" means the last mail where there is none from n on
 				continue
 			}
 			entries = append(entries, e)
@@ -253,150 +244,6 @@ func lowest(entries []entry) []entry {
 	slices.SortFunc(entries, func(a, b entry) int { return int(int64(a.uid) - int64(b.uid)) })
 	entries = slices.CompactFunc(entries, func(a, b entry) bool { return a.uid == b.uid })
 	return entries[:min(len(entries), maxListed)]
-}
-
-// batch is how many of the first entries to fetch by one command: one alone where the last try failed, so as to find
-// the mail that is at fault.
-func (s *session) batch(entries []entry) int {
-	if s.m.failing.uid >= entries[0].uid {
-		return 1
-	}
-	total := int64(0)
-	for i, e := range entries[:min(len(entries), batchMails)] {
-		if total += min(e.size, MaxMail); i > 0 && (total > batchBytes || s.skip(entries[i:]) > 0) {
-			return i
-		}
-	}
-	return min(len(entries), batchMails)
-}
-
-// take fetches a batch and hands its mails over in order of UID. One that is gone meanwhile is passed.
-func (s *session) take(ctx context.Context, batch []entry) error {
-	if len(batch) == 1 && s.m.failing.hopeless(batch[0].uid, s.m.o.Now()) {
-		return s.passOver(ctx, batch[0])
-	}
-	raws, err := s.fetch(batch)
-	if err != nil {
-		if ctx.Err() == nil {
-			s.m.failing.note(batch, s.why(err), s.m.o.Now())
-		}
-		return err
-	}
-	if s.m.failing.uid <= batch[len(batch)-1].uid {
-		s.m.failing = failing{}
-	}
-	for _, e := range batch {
-		raw, ok := raws[e.uid]
-		if !ok {
-			s.mark.UID = e.uid
-			if err := s.m.o.Intake.SetMark(ctx, s.mark); err != nil {
-				return err
-			}
-			continue
-		}
-		mark := s.mark
-		mark.UID = e.uid
-		if err := s.m.accept(ctx, raw, e, mark); err != nil {
-			return err
-		}
-		s.mark = mark
-	}
-	return nil
-}
-
-// fetch gets the bytes of a batch, of each mail at most MaxMail+1.
-func (s *session) fetch(batch []entry) (map[uint32][]byte, error) {
-	var uids imap.UIDSet
-	total := int64(0)
-	for _, e := range batch {
-		uids.AddNum(imap.UID(e.uid))
-		total += min(e.size, MaxMail)
-	}
-	raws := map[uint32][]byte{}
-	options := &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{
-		Peek: true, Partial: &imap.SectionPartial{Offset: 0, Size: MaxMail + 1},
-	}}}
-	err := s.within(2*commandTime+time.Duration(total/slowest)*time.Second, func() error {
-		cmd := s.client.Fetch(uids, options)
-		var failed error
-		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
-			var uid uint32
-			var raw []byte
-			for item := msg.Next(); item != nil; item = msg.Next() {
-				switch item := item.(type) {
-				case imapclient.FetchItemDataUID:
-					uid = uint32(item.UID)
-				case imapclient.FetchItemDataBodySection:
-					var err error
-					if raw, err = s.literal(item.Literal); err != nil {
-						return err // and not another Next: it would read on where the library's own goroutine reads now
-					}
-				}
-			}
-			s.guard.refill()
-			if raw != nil {
-				raws[uid] = raw
-			} else if failed == nil {
-				failed = errNoText
-			}
-		}
-		if err := cmd.Close(); err != nil {
-			return err
-		}
-		return failed
-	})
-	if err != nil {
-		return nil, fmt.Errorf("fetching mail: %w", err)
-	}
-	return raws, nil
-}
-
-// literal reads one mail's bytes. The budget grows by a mail's size only when its literal begins, so that answers
-// around it stay small.
-func (s *session) literal(lit imap.LiteralReader) ([]byte, error) {
-	if lit == nil {
-		return nil, nil
-	}
-	if lit.Size() > MaxMail+1 {
-		s.guard.cut("the server sent more of a mail than it was asked for")
-		_, err := io.Copy(io.Discard, lit) // until the library has seen that the connection is closed
-		return nil, errors.Join(errors.New("more than was asked for"), err)
-	}
-	s.guard.allow(lit.Size())
-	raw := make([]byte, 0, lit.Size())
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := lit.Read(buf)
-		raw = append(raw, buf[:n]...)
-		if err == io.EOF && int64(len(raw)) == lit.Size() {
-			return raw, nil
-		}
-		if err != nil {
-			s.guard.cut("the connection broke within a mail: " + err.Error())
-			return nil, err
-		}
-	}
-}
-
-// passOver writes down that a mail could not be fetched, with where it lies, so that the rest goes on.
-func (s *session) passOver(ctx context.Context, e entry) error {
-	now := s.m.o.Now()
-	mark := s.mark
-	mark.UID = e.uid
-	place := s.m.place(mark, e)
-	d := digest.Delivery{Mark: &mark, Receipt: digest.Receipt{
-		Source: s.m.o.Name, Tool: Tool, Key: "uid:" + place, State: digest.Quarantined, Header: []byte(placeHeader(place, e)),
-		Reason:     digest.Reason(digest.OneLine("it cannot be fetched from the server: "+s.m.failing.why, digest.MaxField)),
-		ReceivedAt: now,
-	}}
-	s.m.o.Log.Warn("inbox: a mail cannot be fetched and is passed over; it is in quarantine", "inbox", s.m.o.Name,
-		"place", place, "error", s.m.failing.why)
-	if _, err := s.m.o.Intake.Accept(ctx, d); err != nil {
-		return err
-	}
-	s.m.mails.WithLabelValues(digest.Quarantined).Inc()
-	s.mark, s.m.failing = mark, failing{}
-	return nil
 }
 
 // wait waits for new mail: by IDLE (RFC 2177) where the server has it, and in any case for d at most.

@@ -16,13 +16,19 @@ var outOfOffice = regexp.MustCompile(`(?i)^(out of (the )?office|auto(matic|mate
 	`\[automatyczna odpowiedź\]|auto: .{2,80} out of (the )?office)`)
 
 // undelivered is how mail servers begin the subjects of delivery reports.
-var undelivered = regexp.MustCompile(`(?i)^(undeliver|delivery (status notification|failure|has failed)|mail delivery (failed|failure)|` +
-	`mail (could not be delivered|system error)|message delivery failure|permanent delivery failure|returned mail|failure notice|` +
-	`non-?delivery|warning: could not send|unzustellbar)`)
+var undelivered = regexp.MustCompile(`(?i)^(undeliver|delivery (status notification|failure|has failed|report)|mail delivery (failed|failure|warning)|` +
+	`(your )?(mail|message) (could not|cannot) be delivered|mail system error|message delivery failure|permanent delivery failure|returned mail|failure (notice|delivery)|` +
+	`non-?delivery|warning: (could not send|.{1,80}user unknown)|unzustellbar|there was an error sending your mail|error sending your|` +
+	`delivery failure notification|loop alert|nachricht .{0,40}nicht zugestellt|не доставлено)`)
+
+// notDelivered is what they say of it, in the first lines of what they write.
+var notDelivered = regexp.MustCompile(`(?i)(could ?n[o']t|cannot|can't|unable to|wasn't able to|not) (be )?deliver|undeliver|delivery (has |to .{0,80})?failed|` +
+	`non-?delivery|no such user|user unknown|invalid user|rejected (recipient|your)|your mail sent on|did not reach|` +
+	`duplicated message-id|account is protected by|delivery attempts|mailbox (is )?full`)
 
 // readAutomatic says whether a machine made the mail, and whether it must not be answered (RFC 3834, section 2).
-func (r *Reading) readAutomatic(h header, report digest.Reason) {
-	r.Report = reportOf(h, r.Subject, report)
+func (r *Reading) readAutomatic(h header, report digest.Reason, text string) {
+	r.Report = reportOf(h, r.Subject, report, text)
 	submitted, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(h.get("Auto-Submitted"))), ";")
 	submitted = strings.TrimSpace(submitted)
 	precedence := strings.ToLower(strings.TrimSpace(h.get("Precedence")))
@@ -57,33 +63,60 @@ func (r *Reading) readAutomatic(h header, report digest.Reason) {
 	}
 }
 
-// reportOf tells a delivery report: by its parts (RFC 3464, RFC 5965), or by the empty return path and the sender of a
-// mail server that does not write such parts.
-func reportOf(h header, subject string, byParts digest.Reason) digest.Reason {
-	if byParts != "" {
+// Reports, by what they report.
+const (
+	deliveryReport  digest.Reason = "a delivery report"
+	complaintReport digest.Reason = "a complaint report"
+	someReport      digest.Reason = "a server's report"
+)
+
+// robots are the local parts that mail servers and gateways write from.
+var robots = regexp.MustCompile(`^(mailer-daemon|mail-daemon|post_?master|mdaemon|system administrator|no-?reply|sysadmin|imss|inetgw\d*|` +
+	`symantec.*|.*antivirus.*|admin|.*-admin)$`)
+
+// servers are those of them that only mail servers use.
+var servers = regexp.MustCompile(`^(post_?master|mdaemon|imss|inetgw\d*)$`)
+
+// reportOf tells a delivery report: by its parts (RFC 3464, RFC 5965), or, of a server that does not write such parts, by
+// at least two of these: no return path, a server's address as its sender, a subject and words that say so. A person who
+// tells of a report that they got shows one of them at most.
+func reportOf(h header, subject string, byParts digest.Reason, text string) digest.Reason {
+	if byParts != "" && byParts != someReport {
 		return byParts
 	}
 	if h.has("X-Failed-Recipients") {
-		return "a delivery report"
+		return deliveryReport
 	}
-	fails := undelivered.MatchString(subject)
-	senders := append(h.all("From"), h.all("Sender")...)
-	named := false
-	for _, v := range senders {
-		for _, a := range addresses(v) {
-			named = true
-			switch local, _, _ := strings.Cut(a.Address, "@"); local {
-			case "mailer-daemon":
-				return "a delivery report"
-			case "postmaster", "post_master", "mdaemon", "system administrator":
-				if fails || strings.TrimSpace(h.get("Return-Path")) == "<>" {
-					return "a delivery report"
-				}
-			}
+	if strings.HasPrefix(strings.ToLower(subject), "complaint about message from ") {
+		return complaintReport
+	}
+	marks := 0
+	note := func(yes bool) {
+		if yes {
+			marks++
 		}
 	}
-	if !named && fails {
-		return "a delivery report"
+	named, robot, server := false, false, false
+	for _, v := range append(h.all("From"), h.all("Sender")...) {
+		for _, a := range addresses(v) {
+			named = true
+			local, _, _ := strings.Cut(a.Address, "@")
+			if local == "mailer-daemon" {
+				return deliveryReport
+			}
+			robot, server = robot || robots.MatchString(local), server || servers.MatchString(local)
+		}
+		if strings.HasPrefix(strings.ToLower(strings.TrimSpace(v)), "mailer-daemon") {
+			return deliveryReport
+		}
 	}
-	return ""
+	note(robot || !named)
+	note(emptyPath(h))
+	titled, says := undelivered.MatchString(subject), notDelivered.MatchString(text[:min(len(text), 1500)])
+	note(titled)
+	note(says)
+	if marks >= 2 && (titled || says && (emptyPath(h) || server)) {
+		return deliveryReport
+	}
+	return byParts
 }

@@ -3,6 +3,7 @@ package reader
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -22,17 +23,29 @@ func TestCorpus(t *testing.T) {
 	}
 	type count struct{ all, noFrom, noSubject, noBody, reports, automatic, fallback int }
 	counts := map[string]*count{}
-	var worst time.Duration
-	var worstFile string
+	var worst, perKB time.Duration
+	var memory float64 // KB allocated for a KB of mail
+	var worstFile, perKBFile, memoryFile string
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		start := time.Now()
 		r := Read(raw, Options{})
-		if d := time.Since(start); d > worst {
-			worst, worstFile = d, file
+		took := time.Since(start)
+		runtime.ReadMemStats(&after)
+		if took > worst {
+			worst, worstFile = took, file
+		}
+		kb := max(float64(len(raw))/1024, 1) // of a mail below a KB, what it takes in all
+		if d := time.Duration(float64(took) / kb); d > perKB {
+			perKB, perKBFile = d, file
+		}
+		if m := float64(after.TotalAlloc-before.TotalAlloc) / 1024 / kb; m > memory {
+			memory, memoryFile = m, file
 		}
 		kind := filepath.Base(filepath.Dir(file))
 		c := counts[kind]
@@ -64,6 +77,7 @@ func TestCorpus(t *testing.T) {
 		}
 	}
 	t.Logf("%d mails, the slowest took %v: %s", len(files), worst, worstFile)
+	t.Logf("a KB took %v at most: %s; and %.0f KB of memory: %s", perKB, perKBFile, memory, memoryFile)
 	for kind, c := range counts {
 		t.Logf("%-10s %+v", kind, *c)
 		if c.fallback > 0 {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/emersion/go-message/charset"
 	"github.com/emersion/go-message/textproto"
-	"golang.org/x/text/encoding/charmap"
 
 	"quietpost/digest"
 )
@@ -28,6 +27,9 @@ func Split(raw []byte) (head, body []byte) {
 	for at < len(raw) {
 		line := firstLine(raw[at:], onlyCR)
 		text := bytes.TrimRight(line, "\r\n")
+		if bytes.IndexByte(text, 0) >= 0 {
+			text = bytes.ReplaceAll(text, []byte{0}, nil)
+		}
 		switch {
 		case len(text) == 0 && fields > 0:
 			return raw[:at+len(line)], raw[at+len(line):]
@@ -35,6 +37,8 @@ func Split(raw []byte) (head, body []byte) {
 		case isField(text):
 			fields++
 		case fields > 0 && (text[0] == ' ' || text[0] == '\t'): // continuation
+		case fields == 0 && isField(bytes.TrimLeft(text, " \t")): // a header that begins with spaces
+			fields++
 		case fields == 0 && bytes.HasPrefix(text, []byte("From ")), bytes.HasPrefix(text, []byte(">From ")): // mbox
 		default:
 			if firstBad < 0 {
@@ -113,6 +117,10 @@ func parseHeader(head []byte) header {
 		case len(text) == 0:
 			continue
 		case text[0] == ' ' || text[0] == '\t':
+			if fields == 0 && isField(bytes.TrimLeft(text, " \t")) {
+				text, keep = bytes.TrimLeft(text, " \t"), true
+				fields++
+			}
 			if !keep {
 				continue
 			}
@@ -133,12 +141,10 @@ func parseHeader(head []byte) header {
 // decodeText decodes encoded words (RFC 2047) of any charset we know; bytes that are no UTF-8 are taken as
 // Windows-1252, the commonest charset of mails that name none.
 func decodeText(s string) string {
-	s = toUTF8(s)
+	s = looseUTF8([]byte(s))
 	dec := mime.WordDecoder{CharsetReader: func(label string, in io.Reader) (io.Reader, error) {
-		if r, err := charset.Reader(label, in); err == nil {
-			return r, nil
-		}
-		return in, nil
+		data, err := io.ReadAll(io.LimitReader(in, maxValue))
+		return strings.NewReader(charsetText(label, data)), err
 	}}
 	if out, err := dec.DecodeHeader(s); err == nil {
 		s = out
@@ -180,23 +186,13 @@ func isASCII(s string) bool {
 	return true
 }
 
-func toUTF8(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	if out, err := charmap.Windows1252.NewDecoder().String(s); err == nil {
-		return out
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
-}
-
 var addressLike = regexp.MustCompile(`[^\s<>"',;:()\[\]\\@]+@[^\s<>"',;:()\[\]\\@]+`)
 
 // addresses reads an address list; where it is malformed, everything that looks like an address.
 func addresses(v string) []Address {
 	var out []Address
 	parser := mail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: charset.Reader}}
-	if list, err := parser.ParseList(toUTF8(v)); err == nil {
+	if list, err := parser.ParseList(looseUTF8([]byte(v))); err == nil {
 		for _, a := range list[:min(len(list), maxPeople)] {
 			out = append(out, Address{Name: personName(a.Name), Address: normal(a.Address)})
 		}

@@ -2,15 +2,9 @@ package reader
 
 import (
 	"bytes"
-	"encoding/base64"
-	"io"
 	"mime"
 	"regexp"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/emersion/go-message/charset"
-	"golang.org/x/text/encoding/charmap"
 
 	"quietpost/digest"
 )
@@ -23,7 +17,11 @@ type collector struct {
 	parts       int
 	attachments []Attachment
 	report      digest.Reason
-	inner       []byte // the first mail forwarded as an attachment: read where there is no other text
+	inner       []byte  // the first mail forwarded as an attachment: read where there is no other text
+	named       []piece // text with a file's name: read where there is no other text
+	found       found   // parts of a delivery report
+	hint        string  // the charset that the mail names elsewhere, for what is not labelled
+	event       *event  // the first calendar event
 }
 
 // A piece is the text of one leaf.
@@ -35,6 +33,9 @@ type piece struct {
 // read gives the mail's text, HTML turned into Markdown.
 func (c *collector) read(h header, body []byte) ([]byte, []Attachment) {
 	text := join(c.walk(h, body, 0))
+	if len(text) == 0 {
+		text = join(c.named)
+	}
 	if len(text) == 0 && c.inner != nil {
 		head, inner := Split(c.inner)
 		text = join(c.walk(parseHeader(head), inner, 1))
@@ -74,6 +75,7 @@ func (c *collector) walk(h header, body []byte, depth int) []piece {
 	disposition, dparams := mediaType(h.get("Content-Disposition"))
 	name := fileName(params, dparams)
 	c.noteReport(kind, params)
+	c.noteReportPart(kind, h, body)
 	switch {
 	case strings.HasPrefix(kind, "multipart/") && depth < maxDepth:
 		if parts := splitParts(body, params["boundary"]); parts != nil {
@@ -82,10 +84,19 @@ func (c *collector) walk(h header, body []byte, depth int) []piece {
 		return []piece{c.text(h, body, params)} // no boundary to be found: the raw text is better than nothing
 	case kind == "message/rfc822" && c.inner == nil:
 		c.inner = decodeTransfer(h.get("Content-Transfer-Encoding"), body)
-	case (kind == "text/plain" || kind == "text/html") && disposition != "attachment" && (name == "" || depth == 0):
-		p := c.text(h, body, params)
-		p.html = kind == "text/html"
-		return []piece{p}
+	case isText(kind) && disposition != "attachment" && (name == "" || depth == 0):
+		return []piece{c.textOf(kind, h, body, params)}
+	case isText(kind) && disposition != "attachment" && len(c.named) < 3:
+		c.named = append(c.named, c.textOf(kind, h, body, params))
+	case kind == "text/calendar" || kind == "application/ics":
+		c.readCalendar(h, body, params)
+	case kind == "application/ms-tnef" || strings.EqualFold(name, "winmail.dat"):
+		return c.readTNEF(h, body)
+	case strings.HasSuffix(kind, "pkcs7-mime") && depth < maxDepth:
+		if inner := signedContent(decodeTransfer(h.get("Content-Transfer-Encoding"), body)); inner != nil {
+			head, rest := Split(inner)
+			return c.walk(parseHeader(head), rest, depth+1)
+		}
 	case depth == 0 && !strings.Contains(kind, "/"):
 		return []piece{c.text(h, body, params)} // a whole mail of an odd type
 	}
@@ -111,12 +122,16 @@ func (c *collector) walkParts(kind string, parts [][]byte, depth int) []piece {
 	return all
 }
 
+// needsHTML is the plain text of programs that leave it to the HTML beside it.
+var needsHTML = regexp.MustCompile(`(?i)^.{0,80}(html|your (e-?)?mail (client|program|reader)|view (this|it) (e-?mail|message)? ?(in|online)|newer (e-?)?mail).{0,200}$`)
+
 // rankOf orders alternatives: plain text that says something, then HTML, then nothing.
 func rankOf(ps []piece) int {
 	rank := 0
 	for _, p := range ps {
+		text := strings.TrimSpace(p.text)
 		switch {
-		case strings.TrimSpace(p.text) == "":
+		case text == "", !p.html && len(text) < 300 && needsHTML.MatchString(strings.Join(strings.Fields(text), " ")):
 		case p.html:
 			rank = max(rank, 1)
 		default:
@@ -126,36 +141,28 @@ func rankOf(ps []piece) int {
 	return rank
 }
 
+func isText(kind string) bool {
+	return kind == "text/plain" || kind == "text/html" || kind == "text/enriched" || kind == "text/markdown" || kind == "text/x-markdown"
+}
+
+// textOf reads a part of text: what programs have made of it for the way is undone.
+func (c *collector) textOf(kind string, h header, body []byte, params map[string]string) piece {
+	p := c.text(h, body, params)
+	if p.html = kind == "text/html"; p.html {
+		return p
+	}
+	if strings.EqualFold(params["format"], "flowed") {
+		p.text = unflow(p.text, strings.EqualFold(params["delsp"], "yes"))
+	}
+	p.text = c.takeFiles(stripArmor(p.text))
+	return p
+}
+
 // text decodes a leaf: transfer encoding, then charset. Text that is not of its charset, or of one that is not known,
 // is kept as well as it can be.
 func (c *collector) text(h header, body []byte, params map[string]string) piece {
 	data := decodeTransfer(h.get("Content-Transfer-Encoding"), body[:min(len(body), 2*maxText)])
-	return piece{text: charsetText(params["charset"], data[:min(len(data), maxText)])}
-}
-
-// charsetText turns bytes of a charset into UTF-8.
-func charsetText(label string, data []byte) string {
-	switch label = strings.ToLower(strings.TrimSpace(label)); label {
-	case "utf-8", "utf8", "us-ascii", "ascii", "":
-	default:
-		if r, err := charset.Reader(label, bytes.NewReader(data)); err == nil {
-			if out, err := io.ReadAll(io.LimitReader(r, 4*maxText)); err == nil {
-				return strings.ToValidUTF8(string(out), "\uFFFD")
-			}
-		}
-	}
-	return looseUTF8(data)
-}
-
-// looseUTF8 takes bytes as UTF-8, and if they mostly are not, as Windows-1252. A character cut at the end is no sign.
-func looseUTF8(data []byte) string {
-	if cut := len(data) - utf8.UTFMax; cut > 0 && utf8.Valid(data[:cut]) || utf8.Valid(data) {
-		return strings.ToValidUTF8(string(data), "\uFFFD")
-	}
-	if out, err := charmap.Windows1252.NewDecoder().Bytes(data); err == nil {
-		return string(out)
-	}
-	return strings.ToValidUTF8(string(data), "\uFFFD")
+	return piece{text: charsetText(c.labelOf(params, data), data[:min(len(data), maxText)])}
 }
 
 // attach notes a part that is not read. Signatures are no attachments to their reader.
@@ -169,28 +176,34 @@ func (c *collector) attach(kind, name string, h header, body []byte) {
 	if strings.Contains(strings.ToLower(h.get("Content-Transfer-Encoding")), "base64") {
 		size = (size - bytes.Count(body, []byte{'\n'}) - bytes.Count(body, []byte{'\r'})) / 4 * 3
 	}
+	if n, ok := leftOut(h); ok {
+		size = n
+	}
 	if name == "" {
 		switch kind {
 		case "message/rfc822":
-			name = "forwarded mail"
+			head, _ := Split(body[:min(len(body), maxHeader)])
+			if name = digest.OneLine(decodeText(parseHeader(head).get("Subject")), 200); name == "" {
+				name = "forwarded mail"
+			}
 		case "text/calendar":
 			name = "invitation"
 		}
 	}
-	c.attachments = append(c.attachments, Attachment{Name: name, Type: kind, Size: size})
+	c.attachments = append(c.attachments, Attachment{Name: name, Type: digest.OneLine(kind, 100), Size: size})
 }
 
 func (c *collector) noteReport(kind string, params map[string]string) {
 	switch {
 	case kind == "message/feedback-report", params["report-type"] == "feedback-report":
-		c.report = "a complaint report"
+		c.report = complaintReport
 	case kind == "message/disposition-notification", params["report-type"] == "disposition-notification":
 		c.report = "a read receipt"
 	case kind == "message/delivery-status", kind == "message/global-delivery-status",
 		kind == "multipart/report" && params["report-type"] == "delivery-status":
-		c.report = "a delivery report"
+		c.report = deliveryReport
 	case kind == "multipart/report" && c.report == "":
-		c.report = "a server's report"
+		c.report = someReport
 	}
 }
 
@@ -265,6 +278,9 @@ func mediaType(v string) (string, map[string]string) {
 	if err != nil {
 		first, rest, _ := strings.Cut(v, ";")
 		kind, params = strings.ToLower(strings.TrimSpace(first)), map[string]string{}
+		if f := strings.Fields(kind); len(f) > 1 { // the semicolon left out
+			kind, rest = f[0], strings.Join(f[1:], ";")+";"+rest
+		}
 		for _, m := range looseParam.FindAllStringSubmatch(";"+rest, 50) {
 			key := strings.ToLower(m[1])
 			if _, ok := params[key]; !ok {
@@ -288,78 +304,4 @@ func fileName(params, dparams map[string]string) string {
 		name = name[i+1:]
 	}
 	return digest.OneLine(name, 200)
-}
-
-// decodeTransfer undoes a Content-Transfer-Encoding (RFC 2045, section 6), passing over what is malformed. An unknown
-// one ("7-bit") is none.
-func decodeTransfer(encoding string, b []byte) []byte {
-	encoding = strings.ToLower(encoding)
-	switch {
-	case strings.Contains(encoding, "base64"):
-		return decodeBase64(b)
-	case strings.Contains(encoding, "quoted-printable"):
-		return decodeQuoted(b)
-	}
-	return b
-}
-
-// decodeBase64 decodes what is of the alphabet and passes over everything else, padding within the text too.
-func decodeBase64(b []byte) []byte {
-	clean := make([]byte, 0, len(b)+4)
-	pad := 0 // bytes at the end that padding stands for
-	for _, c := range b {
-		switch {
-		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '+', c == '/':
-			clean, pad = append(clean, c), 0
-		case c == '=': // the end of one run; another may follow
-			for len(clean)%4 != 0 {
-				clean, pad = append(clean, 'A'), pad+1
-			}
-		}
-	}
-	for len(clean)%4 != 0 { // padding left out
-		clean, pad = append(clean, 'A'), pad+1
-	}
-	out := make([]byte, base64.StdEncoding.DecodedLen(len(clean)))
-	n, _ := base64.StdEncoding.Decode(out, clean)
-	return out[:max(n-pad, 0)]
-}
-
-// decodeQuoted decodes quoted-printable; a "=" that begins no escape stays as it is.
-func decodeQuoted(b []byte) []byte {
-	out := make([]byte, 0, len(b))
-	for i := 0; i < len(b); i++ {
-		if b[i] != '=' {
-			out = append(out, b[i])
-			continue
-		}
-		end := i + 1
-		for end < len(b) && (b[end] == ' ' || b[end] == '\t' || b[end] == '\r') {
-			end++
-		}
-		switch {
-		case end >= len(b):
-			return out
-		case b[end] == '\n': // soft line break
-			i = end
-		case i+2 < len(b) && unhex(b[i+1]) >= 0 && unhex(b[i+2]) >= 0:
-			out = append(out, byte(unhex(b[i+1])<<4|unhex(b[i+2])))
-			i += 2
-		default:
-			out = append(out, '=')
-		}
-	}
-	return out
-}
-
-func unhex(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	}
-	return -1
 }

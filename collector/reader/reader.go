@@ -2,9 +2,10 @@
 // nothing kept. Whatever the bytes are there is a Reading, at worst a subject and the raw text, and it is bounded in
 // time, memory, depth and parts. (Authenticate, which may ask DNS through a function it is given, stands apart.)
 //
-// The files stand in the order in which a mail meets them: header.go, mime.go and html.go (bytes to text), subject.go
-// (tags), reply.go (quoted text and signature), automatic.go (who must not be answered), auth.go (is the sender who
-// they say).
+// The files stand in the order in which a mail meets them: header.go, mime.go, transfer.go, charset.go, parts.go,
+// calendar.go and html.go (bytes to text), subject.go (tags), reply.go (quoted text and signature), automatic.go (who
+// must not be answered), bounce.go (what a delivery report says), tool.go (mails of tools and lists), auth.go (is the
+// sender who they say).
 package reader
 
 import (
@@ -79,6 +80,17 @@ type Reading struct {
 	Forward bool
 	Command string // the whole subject where it is a command: "subscribe apollo daily"
 
+	// What a tool or a calendar says of itself by header, subject or invitation; empty otherwise.
+	Event  string // "calendar.request"
+	State  string // of the thread: "cancelled", "firing", …
+	Level  string // severity in the tool's word
+	Thread string // "calendar/UID", "pr/42": as the same tool's webhook names it
+	// ToolProject is the project in the tool's words: "acme/apollo", "APOLLO".
+	ToolProject string
+
+	// Writer is who wrote the mail where a list's software put the list's own address into From. It is a claim.
+	Writer Address
+
 	Urgent digest.Reason // the sender's own mark of urgency and where it stands; empty for none
 
 	Automatic digest.Reason // made by a machine; empty for a person's mail
@@ -87,6 +99,9 @@ type Reading struct {
 	Report    digest.Reason // a delivery report, read receipt or complaint: "a delivery report"; empty otherwise
 	Own       bool          // made by a quietpost, this one or another
 
+	Bounces []digest.Bounce // what a delivery report or complaint says, of each address; without Token and At
+
+	firstWords  string   // of the body
 	authResults []string // Authentication-Results, topmost first, for Authenticate
 }
 
@@ -99,18 +114,28 @@ func Read(raw []byte, o Options) (r Reading) {
 	}()
 	head, body := Split(raw)
 	h := parseHeader(head)
-	r = readHeader(h)
-	c := &collector{}
+	hint := hintOf(h, body)
+	r = readHeader(h, hint)
+	c := &collector{hint: hint}
 	body, attachments := c.read(h, body)
 	r.Attachments = attachments
 	r.readSubject(o.KnownProject)
 	r.readPriority(h)
-	r.readAutomatic(h, c.report)
 	text := string(body)
-	if r.Reply {
+	r.readAutomatic(h, c.report, text)
+	if r.Report != "" {
+		r.Bounces = r.bounces(h, &c.found, text)
+	}
+	if r.Reply && r.Report == "" {
 		text = visibleReply(text)
 	} else if kept := cutSignature(strings.Split(text, "\n")); !isBlank(kept) {
 		text = strings.Join(kept, "\n")
+	}
+	r.firstWords, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
+	r.readTool(h)
+	r.writer(h)
+	if e := c.event; e != nil {
+		text = r.readEvent(e, text)
 	}
 	r.Body = digest.CleanBody(text)
 	if r.Title == "" {
@@ -119,14 +144,32 @@ func Read(raw []byte, o Options) (r Reading) {
 	return r
 }
 
+// readEvent takes an invitation over: its day, state and thread, and its facts above what else the mail says.
+func (r *Reading) readEvent(e *event, text string) string {
+	r.Event, r.State = "calendar."+strings.ToLower(e.Method), e.state()
+	if e.Method == "" {
+		r.Event = "calendar"
+	}
+	if r.Due == "" {
+		r.Due = e.due()
+	}
+	if e.UID != "" {
+		r.Thread = "calendar/" + e.UID
+	}
+	if r.Title == "" {
+		r.Title = e.Summary
+	}
+	return e.words() + "\n\n" + text
+}
+
 var mdLink = regexp.MustCompile(`\[([^\[\]]+)\]\([^()\s]*\)`)
 
 // titleOf makes a title for a mail without a subject: its first line.
 func titleOf(body string) string {
 	for line := range strings.Lines(body) {
 		line = mdLink.ReplaceAllString(line, "$1")
-		if line = strings.Trim(strings.TrimSpace(line), "#*>_- "); line != "" {
-			return digest.OneLine(line, digest.MaxTitle)
+		if line = digest.OneLine(strings.TrimLeft(line, "#*>_- \u00A0"), digest.MaxTitle); strings.Trim(line, "#*>_- ") != "" {
+			return line
 		}
 	}
 	return "(no subject)"
@@ -150,9 +193,9 @@ func plainReading(raw []byte) Reading {
 	return r
 }
 
-func readHeader(h header) Reading {
+func readHeader(h header, hint string) Reading {
 	r := Reading{
-		Subject:     digest.OneLine(decodeText(h.get("Subject")), 1000),
+		Subject:     oneLine(h.get("Subject"), hint, 1000),
 		ListName:    listName(h.get("List-Id")),
 		ListID:      listID(h.get("List-Id")),
 		References:  messageIDs(h.get("References")),

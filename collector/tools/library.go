@@ -120,10 +120,10 @@ func (l *Library) Detect(h http.Header, body []byte) string {
 		}
 	}
 	known := Detect(h, body)
-	if known != "generic" && known != "slack" && known != "standard-webhooks" {
+	if known != "generic" && known != "slack" && known != "standard-webhooks" && known != "cloudevents" {
 		return known
 	}
-	t := trimmed(body)
+	t := formPayload(h, body)
 	if len(t) == 0 {
 		return known
 	}

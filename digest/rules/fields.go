@@ -130,15 +130,6 @@ func timeOrNil(t time.Time) any {
 // shown is a value in a fault: not more of it than fits.
 func shown(v any) string { return digest.OneLine(str(v), 60) }
 
-func fieldOf(name string) *field {
-	for i := range fields {
-		if fields[i].name == name && fields[i].set != nil {
-			return &fields[i]
-		}
-	}
-	return nil
-}
-
 // Settable are the fields that `map:` and `set:` may give a value, in the order of the documentation.
 func Settable() []string {
 	var out []string

@@ -54,6 +54,8 @@ var functions = map[string]function{
 		help: `money(2000, "eur"): "20.00 EUR", of an amount in the currency's smallest unit`},
 	"plain": {run: plain, types: []any{new(func(any) string)},
 		help: "plain(s): the words of a text that holds HTML"},
+	"json": {run: unpack, types: []any{new(func(any) any)},
+		help: "json(s): what a text that holds JSON says; nil if it holds none, anything but a text as it is"},
 	"time": {run: instant, types: []any{new(func(any) any)},
 		help: "time(x): an instant of RFC 3339 and the like, or of Unix seconds, milliseconds, …; nil if it is none"},
 }
@@ -345,44 +347,4 @@ func link(args ...any) (any, error) {
 		return t, nil
 	}
 	return "[" + t + "](" + strings.NewReplacer("(", "%28", ")", "%29", " ", "%20").Replace(u) + ")", nil
-}
-
-// forms are the written forms of instants that tools use, beside numbers.
-var forms = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700",
-	"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", time.RFC1123Z, time.RFC1123, time.RubyDate, time.UnixDate, "2006-01-02 15:04", "2006-01-02"}
-
-func instant(args ...any) (any, error) {
-	if t, ok := Time(args[0]); ok {
-		return t, nil
-	}
-	return nil, nil
-}
-
-// Time reads an instant: a time.Time, a written form, or a number of seconds, milliseconds, microseconds or nanoseconds
-// since 1970, told apart by size. Without a zone it is UTC.
-func Time(v any) (time.Time, bool) {
-	switch v := v.(type) {
-	case time.Time:
-		return v, !v.IsZero()
-	case string:
-		v = strings.TrimSpace(v)
-		for _, f := range forms {
-			if t, err := time.Parse(f, v); err == nil && t.Year() > 1970 {
-				return t, true
-			}
-		}
-		if f, err := strconv.ParseFloat(v, 64); err == nil {
-			return Time(f)
-		}
-		return time.Time{}, false
-	}
-	f, ok := number(v)
-	if !ok || f < 1e8 || f > 1e19 || math.IsNaN(f) {
-		return time.Time{}, false
-	}
-	for f > 1e11 {
-		f /= 1000
-	}
-	sec, frac := math.Modf(f)
-	return time.Unix(int64(sec), int64(frac*1e9)).UTC(), true
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"quietpost/digest"
 )
@@ -215,6 +216,18 @@ func (db *DB) Counts(ctx context.Context) (digest.Counts, error) {
 			SELECT 'subscribers', '', state, count(*) FROM subscribers GROUP BY state`)
 		if err != nil {
 			return err
+		}
+		c.Oldest = map[string]time.Time{}
+		for lane := range c.Messages {
+			var t time.Time
+			err := q.QueryRowContext(ctx, "SELECT min(created_at) FROM outbox WHERE lane = ? AND state IN ('queued', 'sending')", lane).
+				Scan(instant{&t})
+			if err != nil {
+				return err
+			}
+			if !t.IsZero() {
+				c.Oldest[lane] = t
+			}
 		}
 		return q.QueryRowContext(ctx, `SELECT min(t) FROM (SELECT min(next_at) AS t FROM outbox WHERE state = 'queued' UNION ALL
 			SELECT min(next_at) FROM outbox WHERE state = 'sending')`).Scan(instant{&c.OldestDue})

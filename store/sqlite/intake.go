@@ -19,20 +19,50 @@ func (db *DB) AddItems(ctx context.Context, d digest.Delivery) (digest.Result, e
 	if err := ctx.Err(); err != nil {
 		return digest.Result{}, err
 	}
-	in := &intake{d: d, hash: keyHash(d.Receipt.Source, d.Receipt.Key),
+	in, urgent := db.prepare(d)
+	if err := db.writer.write(ctx, urgent, in.add); err != nil {
+		return digest.Result{}, err
+	}
+	return in.res, nil
+}
+
+// AddBatch implements digest.IntakeStore.
+func (db *DB) AddBatch(ctx context.Context, ds []digest.Delivery) ([]digest.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	all, urgent := make([]*intake, len(ds)), false
+	for i := range ds {
+		in, u := db.prepare(ds[i])
+		all[i], urgent = in, urgent || u
+	}
+	results := make([]digest.Result, len(ds))
+	err := db.writer.write(ctx, urgent, func(ctx context.Context, c *sql.Conn) error {
+		for i, in := range all {
+			if err := in.add(ctx, c); err != nil {
+				return err
+			}
+			results[i] = in.res
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// prepare does outside the writer what can be done there; urgent if the delivery has a step.
+func (db *DB) prepare(d digest.Delivery) (in *intake, urgent bool) {
+	in = &intake{d: d, hash: keyHash(d.Receipt.Source, d.Receipt.Key),
 		header: db.codec.pack(d.Receipt.Header), raw: db.codec.pack(d.Receipt.Raw)}
-	urgent := false
 	for i := range d.Items {
 		it := &d.Items[i]
 		in.tags = append(in.tags, text(it.Tags, len(it.Tags)))
 		in.reasons = append(in.reasons, text(it.Reasons, len(it.Reasons)))
 		urgent = urgent || it.Step != digest.NoStep
 	}
-	err := db.writer.write(ctx, urgent, in.add)
-	if err != nil {
-		return digest.Result{}, err
-	}
-	return in.res, nil
+	return in, urgent
 }
 
 // keyHash is the hash that receipts are found by.
@@ -213,8 +243,8 @@ func newest(ctx context.Context, q querier) (n int64, err error) {
 // Mark implements digest.IntakeStore.
 func (db *DB) Mark(ctx context.Context, inbox string) (digest.Mark, error) {
 	m := digest.Mark{Inbox: inbox}
-	err := db.read.QueryRowContext(ctx, "SELECT uid_validity, uid, floor FROM marks WHERE inbox = ?", inbox).
-		Scan(&m.UIDValidity, &m.UID, instant{&m.Floor})
+	err := db.read.QueryRowContext(ctx, "SELECT uid_validity, uid, floor, known, done, tries FROM marks WHERE inbox = ?", inbox).
+		Scan(&m.UIDValidity, &m.UID, instant{&m.Floor}, &m.Known, &m.Done, &m.Tries)
 	if err != nil {
 		return digest.Mark{}, notFound(err, "mark of inbox %s", inbox)
 	}
@@ -227,9 +257,10 @@ func (db *DB) SetMark(ctx context.Context, m digest.Mark) error {
 }
 
 func setMark(ctx context.Context, c *sql.Conn, m digest.Mark) error {
-	return exec(ctx, c, `INSERT INTO marks (inbox, uid_validity, uid, floor) VALUES (?1, ?2, ?3, ?4)
-		ON CONFLICT DO UPDATE SET uid_validity = ?2, uid = ?3, floor = ?4`,
-		m.Inbox, int64(m.UIDValidity), int64(m.UID), at(m.Floor))
+	return exec(ctx, c, `INSERT INTO marks (inbox, uid_validity, uid, floor, known, done, tries)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+		ON CONFLICT DO UPDATE SET uid_validity = ?2, uid = ?3, floor = ?4, known = ?5, done = ?6, tries = ?7`,
+		m.Inbox, int64(m.UIDValidity), int64(m.UID), at(m.Floor), int64(m.Known), int64(m.Done), m.Tries)
 }
 
 // ProjectKeys implements digest.IntakeStore.

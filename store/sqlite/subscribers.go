@@ -9,10 +9,11 @@ import (
 	"quietpost/digest"
 )
 
-const subscriberColumns = "id, address, name, zone, locale, state, alerts, quiet, revision, imported"
+const subscriberColumns = "id, address, name, zone, locale, state, alerts, quiet, revision, imported, bounce_score, scored_at, suspended_at, suspended_for, paused_until, wish"
 
 func scanSubscriber(rows *sql.Rows) (s digest.Subscriber, err error) {
-	return s, rows.Scan(&s.ID, &s.Address, &s.Name, &s.Zone, &s.Locale, &s.State, &s.Alerts, &s.Quiet, &s.Revision, &s.Imported)
+	return s, rows.Scan(&s.ID, &s.Address, &s.Name, &s.Zone, &s.Locale, &s.State, &s.Alerts, &s.Quiet, &s.Revision, &s.Imported,
+		&s.Bounces.Score, instant{&s.Bounces.ScoredAt}, instant{&s.Bounces.SuspendedAt}, &s.Bounces.Reason, instant{&s.PausedUntil}, &s.Wish)
 }
 
 const subscriptionColumns = "id, subscriber, projects, kinds, schedule, ended, cursor, mailed_to, next_slot, last_slot"
@@ -29,6 +30,21 @@ func (db *DB) Subscribers(ctx context.Context) (people []digest.Subscriber, err 
 		return err
 	})
 	return people, err
+}
+
+// Subscriber implements digest.SubscriberStore.
+func (db *DB) Subscriber(ctx context.Context, id int64) (who digest.Subscriber, err error) {
+	err = db.snapshot(ctx, func(q querier) error {
+		people, err := subscribersWhere(ctx, q, "id = ?", id)
+		if err == nil && len(people) == 0 {
+			err = fmt.Errorf("subscriber %d: %w", id, digest.ErrNotFound)
+		}
+		if err == nil {
+			who = people[0]
+		}
+		return err
+	})
+	return who, err
 }
 
 // subscribersWhere reads the people that a condition on their row holds for, complete.
@@ -57,16 +73,9 @@ func subscribersWhere(ctx context.Context, q querier, where string, args ...any)
 func (db *DB) SaveSubscriber(ctx context.Context, s digest.Subscriber) (digest.Subscriber, error) {
 	var saved digest.Subscriber
 	err := db.writer.write(ctx, false, func(ctx context.Context, c *sql.Conn) error {
-		id, err := savePerson(ctx, c, &s)
+		id, err := saveSubscriber(ctx, c, &s)
 		if err != nil {
-			return fmt.Errorf("subscriber %s: %w", s.Address, err)
-		}
-		for _, save := range []func(context.Context, *sql.Conn, int64, *digest.Subscription) error{replaceSubscription, addSubscription} {
-			for i := range s.Subscriptions { // what is there first, so that an ID never means one that is just being made
-				if err := save(ctx, c, id, &s.Subscriptions[i]); err != nil {
-					return fmt.Errorf("subscription %d of %s: %w", s.Subscriptions[i].ID, s.Address, err)
-				}
-			}
+			return err
 		}
 		people, err := subscribersWhere(ctx, c, "id = ?", id)
 		if err != nil {
@@ -81,10 +90,25 @@ func (db *DB) SaveSubscriber(ctx context.Context, s digest.Subscriber) (digest.S
 	return saved, nil
 }
 
+// saveSubscriber writes a person with their subscriptions.
+func saveSubscriber(ctx context.Context, c *sql.Conn, s *digest.Subscriber) (id int64, err error) {
+	if id, err = savePerson(ctx, c, s); err != nil {
+		return 0, fmt.Errorf("subscriber %s: %w", s.Address, err)
+	}
+	for _, save := range []func(context.Context, *sql.Conn, int64, *digest.Subscription) error{replaceSubscription, addSubscription} {
+		for i := range s.Subscriptions { // what is there first, so that an ID never means one that is just being made
+			if err := save(ctx, c, id, &s.Subscriptions[i]); err != nil {
+				return 0, fmt.Errorf("subscription %d of %s: %w", s.Subscriptions[i].ID, s.Address, err)
+			}
+		}
+	}
+	return id, nil
+}
+
 func savePerson(ctx context.Context, c *sql.Conn, s *digest.Subscriber) (id int64, err error) {
 	if s.ID == 0 {
-		res, err := c.ExecContext(ctx, `INSERT INTO subscribers (address, name, zone, locale, state, alerts, quiet, revision, imported)
-			VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?)`, s.Address, s.Name, s.Zone, s.Locale, s.State, s.Alerts, s.Quiet, s.Imported)
+		res, err := c.ExecContext(ctx, `INSERT INTO subscribers (address, name, zone, locale, state, alerts, quiet, imported, bounce_score,
+			scored_at, suspended_at, suspended_for, paused_until, wish, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`, personValues(s)...)
 		if isUnique(err) {
 			return 0, digest.ErrExists
 		}
@@ -94,8 +118,8 @@ func savePerson(ctx context.Context, c *sql.Conn, s *digest.Subscriber) (id int6
 		return res.LastInsertId()
 	}
 	n, err := changed(ctx, c, `UPDATE subscribers SET address = ?, name = ?, zone = ?, locale = ?, state = ?, alerts = ?, quiet = ?,
-		imported = ?, revision = revision + 1 WHERE id = ? AND revision = ?`,
-		s.Address, s.Name, s.Zone, s.Locale, s.State, s.Alerts, s.Quiet, s.Imported, s.ID, s.Revision)
+		imported = ?, bounce_score = ?, scored_at = ?, suspended_at = ?, suspended_for = ?, paused_until = ?, wish = ?, revision = revision + 1
+		WHERE id = ? AND revision = ?`, append(personValues(s), s.ID, s.Revision)...)
 	switch {
 	case isUnique(err):
 		return 0, digest.ErrExists
@@ -110,6 +134,12 @@ func savePerson(ctx context.Context, c *sql.Conn, s *digest.Subscriber) (id int6
 		return 0, err
 	}
 	return 0, digest.ErrConflict
+}
+
+// personValues are a person's columns but for ID and revision.
+func personValues(s *digest.Subscriber) []any {
+	return []any{s.Address, s.Name, s.Zone, s.Locale, s.State, s.Alerts, s.Quiet, s.Imported, s.Bounces.Score, at(s.Bounces.ScoredAt),
+		at(s.Bounces.SuspendedAt), s.Bounces.Reason, at(s.PausedUntil), s.Wish}
 }
 
 // addSubscription inserts a subscription that has no ID yet.

@@ -177,12 +177,24 @@ func (s *sweep) editions(o digest.SweepOrder) {
 		s.run(`DELETE FROM editions WHERE seq > ? AND seq <= ?`, after, upTo)
 		s.advance("editions", upTo)
 	}
-	after = s.upTo("outbox")
-	if upTo = s.old("outbox", "id", "created_at", after, o.EditionsBefore, 1<<62); upTo <= after {
+	after = s.upTo("bounces")
+	if upTo = s.old("bounces", "id", "at", after, o.EditionsBefore, 1<<62); upTo > after {
+		upTo = s.step("bounces", "id", after, upTo)
+		s.run("DELETE FROM bounces WHERE id > ? AND id <= ?", after, upTo)
+		s.advance("bounces", upTo)
+	}
+	s.outbox(o)
+}
+
+// outbox takes what is done.
+func (s *sweep) outbox(o digest.SweepOrder) {
+	after := s.upTo("outbox")
+	upTo := s.old("outbox", "id", "created_at", after, o.EditionsBefore, 1<<62)
+	if upTo <= after {
 		return
 	}
 	upTo = s.step("outbox", "id", after, upTo)
-	done := "id > ? AND id <= ? AND state IN ('" + digest.Delivered + "', '" + digest.Failed + "')"
+	done := "id > ? AND id <= ? AND state IN ('" + digest.Delivered + "', '" + digest.Failed + "', '" + digest.Bounced + "')"
 	if s.err == nil {
 		var waiting int64 // one on its way holds the rest back
 		s.err = s.c.QueryRowContext(s.ctx, "SELECT coalesce(min(id), 1 << 62) FROM outbox WHERE id > ? AND id <= ? AND NOT ("+done+")",

@@ -79,12 +79,26 @@ func TestSweep(t *testing.T) {
 	if _, err := db.Report(t.Context(), t0, []digest.Report{{ID: 1, Lease: 1, State: digest.Delivered}}); err != nil {
 		t.Fatal(err)
 	}
+	people, err := db.Subscribers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := db.Message(t.Context(), 1)
+	if err == nil {
+		err = db.RecordBounce(t.Context(), digest.BounceNote{MessageID: m.MessageID, Class: digest.BounceSoft, Subscriber: people[0].ID, At: t0}, people[0])
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	sweepAll(t, db, digest.SweepOrder{ItemsBefore: t0.Add(day), EditionsBefore: t0.Add(day), UpTo: 1 << 40}, 3)
+	if notes, err := db.Bounces(t.Context(), 0, 9); err != nil || len(notes) != 0 {
+		t.Errorf("bounces that are left: %v, %v", notes, err)
+	}
 	c, err := db.Counts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Newest != 15 || c.Receipts[digest.Accepted] != 0 || c.Receipts[digest.Quarantined] != 0 || c.Messages[digest.LaneDigest][digest.Delivered] != 0 {
+	if c.Newest != 15 || c.Receipts[digest.Accepted] != 0 || c.Receipts[digest.Quarantined] != 0 || len(c.Messages) != 0 {
 		t.Errorf("counts when all is gone: %+v", c)
 	}
 	if res, err := db.AddItems(t.Context(), delivery("next")); err != nil || res.Items[0].Number != 16 {

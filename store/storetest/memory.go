@@ -33,6 +33,7 @@ type Memory struct {
 	alertMarks  map[alertKey]digest.AlertMark
 	parts       []part
 	messages    []digest.Message
+	bounces     []digest.BounceNote
 	hours       []digest.SourceHour // in order of source and hour
 	troubles    []digest.Trouble
 }
@@ -88,6 +89,26 @@ func (m *Memory) AddItems(ctx context.Context, d digest.Delivery) (digest.Result
 		return digest.Result{}, err
 	}
 	defer m.mu.Unlock()
+	return m.add(d)
+}
+
+// AddBatch implements digest.IntakeStore. In memory nothing fails halfway.
+func (m *Memory) AddBatch(ctx context.Context, ds []digest.Delivery) (results []digest.Result, err error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	for _, d := range ds {
+		res, err := m.add(d)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, res)
+	}
+	return results, nil
+}
+
+func (m *Memory) add(d digest.Delivery) (digest.Result, error) {
 	if d.Mark != nil {
 		m.setMark(*d.Mark)
 	}

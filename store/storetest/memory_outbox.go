@@ -62,7 +62,8 @@ func (m *Memory) Lease(ctx context.Context, now, until time.Time, lanes []string
 	var ready []*digest.Message
 	for i := range m.messages {
 		msg := &m.messages[i]
-		if at, ok := due(msg); ok && slices.Contains(lanes, msg.Lane) && !at.After(milli(now)) {
+		if at, ok := due(msg); ok && slices.Contains(lanes, msg.Lane) && !m.held(msg) &&
+			(!at.After(milli(now)) || at.After(milli(now.Add(digest.FarOff)))) {
 			ready = append(ready, msg)
 		}
 	}
@@ -77,6 +78,13 @@ func (m *Memory) Lease(ctx context.Context, now, until time.Time, lanes []string
 		out = append(out, cloneMessage(*msg))
 	}
 	return out, nil
+}
+
+// held tells whether mail waits because its address is suspended.
+func (m *Memory) held(msg *digest.Message) bool {
+	return msg.Edition != "" && slices.ContainsFunc(m.subscribers, func(s digest.Subscriber) bool {
+		return s.Address == msg.To && s.State == digest.Suspended
+	})
 }
 
 // rank puts alerts before all others.
@@ -113,7 +121,9 @@ func (m *Memory) Report(ctx context.Context, now time.Time, reports []digest.Rep
 		msg.State, msg.Answer, msg.LeasedUntil = r.State, r.Answer, time.Time{}
 		switch {
 		case r.State != digest.Queued:
-			msg.Bytes, msg.DoneAt = nil, milli(now)
+			if msg.DoneAt = milli(now); r.State == digest.Delivered {
+				msg.Bytes = nil
+			}
 		case r.NextAt.IsZero():
 			msg.NextAt = milli(now)
 		default:
@@ -190,7 +200,7 @@ func (m *Memory) Counts(ctx context.Context) (digest.Counts, error) {
 	}
 	defer m.mu.Unlock()
 	c := digest.Counts{Newest: int64(len(m.items)), Subscribers: map[string]int{}, Receipts: map[string]int{},
-		Messages: map[string]map[string]int{}}
+		Messages: map[string]map[string]int{}, Oldest: map[string]time.Time{}}
 	for i := range m.subscribers {
 		c.Subscribers[m.subscribers[i].State]++
 	}
@@ -205,6 +215,11 @@ func (m *Memory) Counts(ctx context.Context) (digest.Counts, error) {
 		c.Messages[msg.Lane][msg.State]++
 		if _, ok := due(msg); ok && (c.OldestDue.IsZero() || msg.NextAt.Before(c.OldestDue)) {
 			c.OldestDue = msg.NextAt
+		}
+		if old, known := c.Oldest[msg.Lane]; msg.State == digest.Queued || msg.State == digest.Sending {
+			if !msg.CreatedAt.IsZero() && (!known || msg.CreatedAt.Before(old)) {
+				c.Oldest[msg.Lane] = msg.CreatedAt
+			}
 		}
 	}
 	return c, nil

@@ -24,6 +24,18 @@ func (m *Memory) Subscribers(ctx context.Context) ([]digest.Subscriber, error) {
 	return out, nil
 }
 
+// Subscriber implements digest.SubscriberStore.
+func (m *Memory) Subscriber(ctx context.Context, id int64) (digest.Subscriber, error) {
+	if err := m.enter(ctx); err != nil {
+		return digest.Subscriber{}, err
+	}
+	defer m.mu.Unlock()
+	if id < 1 || id > int64(len(m.subscribers)) {
+		return digest.Subscriber{}, fmt.Errorf("subscriber %d: %w", id, digest.ErrNotFound)
+	}
+	return m.subscriber(id), nil
+}
+
 // subscriber is a person with all subscriptions, copied.
 func (m *Memory) subscriber(id int64) digest.Subscriber {
 	s := m.subscribers[id-1]
@@ -49,8 +61,15 @@ func (m *Memory) SaveSubscriber(ctx context.Context, s digest.Subscriber) (diges
 	if err := m.maySave(&s); err != nil {
 		return digest.Subscriber{}, err
 	}
+	return m.subscriber(m.save(s)), nil
+}
+
+// save writes a person with their subscriptions, and gives their ID.
+func (m *Memory) save(s digest.Subscriber) int64 {
 	row := s
 	row.Subscriptions = nil
+	row.PausedUntil = milli(s.PausedUntil)
+	row.Bounces.ScoredAt, row.Bounces.SuspendedAt = milli(s.Bounces.ScoredAt), milli(s.Bounces.SuspendedAt)
 	if row.ID == 0 {
 		row.ID, row.Revision = int64(len(m.subscribers))+1, 1
 		m.subscribers = append(m.subscribers, row)
@@ -71,7 +90,7 @@ func (m *Memory) SaveSubscriber(ctx context.Context, s digest.Subscriber) (diges
 		sub.Cursor, sub.MailedTo, sub.LastSlot = old.Cursor, old.MailedTo, old.LastSlot
 		*old = sub
 	}
-	return m.subscriber(row.ID), nil
+	return row.ID
 }
 
 // maySave tells why a subscriber cannot be saved.

@@ -25,6 +25,7 @@ func Model(t *testing.T, open func(t *testing.T) digest.Store) {
 		r.Repeat(map[string]func(*rapid.T){
 			"":                m.compare,
 			"AddItems":        m.addItems,
+			"AddBatch":        m.addBatch,
 			"Replay":          m.replay,
 			"Sources":         m.sources,
 			"SetMark":         m.setMark,
@@ -37,6 +38,8 @@ func Model(t *testing.T, open func(t *testing.T) digest.Store) {
 			"Lease":           m.lease,
 			"Report":          m.report,
 			"FreeLeases":      m.freeLeases,
+			"SetMessage":      m.setMessage,
+			"RecordBounce":    m.recordBounce,
 			"Read":            m.read,
 		})
 	})
@@ -100,6 +103,22 @@ func anyItem(r *rapid.T) digest.Item {
 }
 
 func (m *machine) addItems(r *rapid.T) {
+	d := anyDelivery(r)
+	both(r, m, "AddItems", func(s digest.Store) (digest.Result, error) { return s.AddItems(bg, d) })
+}
+
+func (m *machine) addBatch(r *rapid.T) {
+	var ds []digest.Delivery
+	for range rapid.IntRange(0, 3).Draw(r, "deliveries") {
+		ds = append(ds, anyDelivery(r))
+	}
+	both(r, m, "AddBatch", func(s digest.Store) ([]digest.Result, error) {
+		results, err := s.AddBatch(bg, ds)
+		return slices.Concat(results), err // no results are nil in one and empty in the other
+	})
+}
+
+func anyDelivery(r *rapid.T) digest.Delivery {
 	d := digest.Delivery{Receipt: digest.Receipt{
 		Source: anyProject.Draw(r, "source"), Key: rapid.StringMatching("[a-c]").Draw(r, "key"), State: anyState.Draw(r, "state"),
 		SameWithin: rapid.SampledFrom([]time.Duration{0, time.Minute, 2 * time.Minute}).Draw(r, "within"),
@@ -115,7 +134,7 @@ func (m *machine) addItems(r *rapid.T) {
 	if rapid.Bool().Draw(r, "mail") {
 		d.Mark = &digest.Mark{Inbox: "updates", UID: rapid.Uint32().Draw(r, "uid")}
 	}
-	both(r, m, "AddItems", func(s digest.Store) (digest.Result, error) { return s.AddItems(bg, d) })
+	return d
 }
 
 func (m *machine) replay(r *rapid.T) {
@@ -165,7 +184,7 @@ func (m *machine) saveSubscriber(r *rapid.T) {
 	if rapid.IntRange(0, 5).Draw(r, "stale") == 0 {
 		p.Revision--
 	}
-	p.State = rapid.SampledFrom([]string{digest.Active, digest.Active, digest.Paused}).Draw(r, "state")
+	p.State = rapid.SampledFrom([]string{digest.Active, digest.Active, digest.Paused, digest.Suspended}).Draw(r, "state")
 	if rapid.IntRange(0, 5).Draw(r, "rename") == 0 {
 		p.Address = "ben@example.com"
 	}
@@ -275,6 +294,30 @@ func (m *machine) freeLeases(r *rapid.T) {
 	both(r, m, "FreeLeases", func(s digest.Store) (int, error) { return s.FreeLeases(bg, now) })
 }
 
+func (m *machine) setMessage(r *rapid.T) {
+	now, id := anyTime.Draw(r, "now"), anyID.Draw(r, "id")
+	state := rapid.SampledFrom([]string{digest.Queued, digest.Failed}).Draw(r, "state")
+	both(r, m, "SetMessage", func(s digest.Store) (struct{}, error) { return only(s.SetMessage(bg, now, id, state, "word")) })
+}
+
+func (m *machine) recordBounce(r *rapid.T) {
+	who := m.someone(r)
+	if who.ID == 0 {
+		return
+	}
+	if rapid.IntRange(0, 3).Draw(r, "suspend") == 0 {
+		who = suspended(who)
+	}
+	n := bounce(rapid.SampledFrom([]string{"1", "2", "3"}).Draw(r, "message"),
+		rapid.SampledFrom([]digest.BounceClass{digest.BounceHard, digest.BounceSoft, digest.BounceComplaint}).Draw(r, "class"))
+	for _, msg := range must(m.model.Messages(bg, []string{digest.Delivered}, 1)) {
+		n.MessageID = msg.MessageID
+	}
+	n.Subscriber = who.ID
+	both(r, m, "RecordBounce", func(s digest.Store) (struct{}, error) { return only(s.RecordBounce(bg, n, who)) })
+	both(r, m, "Bounces", func(s digest.Store) ([]digest.BounceNote, error) { return s.Bounces(bg, who.ID, 2) })
+}
+
 // read asks what the comparison of everything does not.
 func (m *machine) read(r *rapid.T) {
 	q := digest.ItemQuery{Before: rapid.Int64Range(0, 9).Draw(r, "before"), Urgent: rapid.Bool().Draw(r, "urgent"),
@@ -284,6 +327,7 @@ func (m *machine) read(r *rapid.T) {
 	excerpt := rapid.IntRange(0, 9).Draw(r, "excerpt")
 	both(r, m, "Window", func(s digest.Store) ([]digest.Item, error) { return s.Window(bg, after, upTo, excerpt) })
 	who := anyID.Draw(r, "who")
+	both(r, m, "Subscriber", func(s digest.Store) (digest.Subscriber, error) { return s.Subscriber(bg, who) })
 	both(r, m, "AlertedItems", func(s digest.Store) ([]int64, error) {
 		told, err := s.AlertedItems(bg, who, after, upTo)
 		return slices.Sorted(maps.Keys(told)), err

@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) digest.Store) {
 		{"editions", editionTests},
 		{"alerts", alertTests},
 		{"outbox", outboxTests},
+		{"bounces", bounceTests},
 		{"archive", archiveTests},
 		{"sources", sourceTests},
 		{"whole", wholeTests},
@@ -52,6 +53,7 @@ var wholeTests = map[string]func(*fixture){
 		cancel()
 		for name, err := range map[string]error{
 			"AddItems":       second(f.AddItems(ctx, digest.Delivery{Receipt: receipt("k"), Items: []digest.Item{item("a")}})),
+			"AddBatch":       second(f.AddBatch(ctx, []digest.Delivery{{Receipt: receipt("k")}})),
 			"SetMark":        f.SetMark(ctx, digest.Mark{Inbox: "in"}),
 			"AddMessage":     f.AddMessage(ctx, message("m")),
 			"SaveSubscriber": second(f.SaveSubscriber(ctx, person("ana"))),
@@ -112,7 +114,8 @@ func fill(f *fixture) {
 	ana := f.save(person("ana"))
 	up := urgent("apollo", "check/api", digest.Raise)
 	f.add("k1", item("apollo"), up, item("zeus"))
-	f.ok(f.SetMark(bg, digest.Mark{Inbox: "updates", UIDValidity: 4294967295, UID: 4294967294, Floor: t0}))
+	f.ok(f.SetMark(bg, digest.Mark{Inbox: "updates", UIDValidity: 4294967295, UID: 4294967294, Floor: t0, Known: 4294967293,
+		Done: 4294967292, Tries: 2}))
 	f.ok(f.CommitEdition(bg, digestOf(ana, 0, 0, 3, t0)))
 	alert := alertOf(ana.ID, 1, 1, 2, t0)
 	f.ok(f.CommitEdition(bg, alert))
@@ -121,6 +124,7 @@ func fill(f *fixture) {
 	f.ok(err)
 	f.same("lost", lost, []int64(nil))
 	f.lease(1)
+	f.ok(f.RecordBounce(bg, bounce(m.MessageID, digest.BounceSoft), suspended(must(f.Subscribers(bg))[0])))
 }
 
 // A fixture is one test and its store.
@@ -266,6 +270,7 @@ type kept struct {
 	Alerted     []string
 	Due         []digest.Due
 	NextMessage time.Time
+	Bounces     []digest.BounceNote
 	Counts      digest.Counts
 	SourceHours []digest.SourceHour
 	Troubles    []digest.Trouble
@@ -324,6 +329,8 @@ func dump(t tester, s digest.Store) (k kept) {
 	note("Due", err)
 	k.NextMessage, err = s.NextMessage(bg, lanes)
 	note("NextMessage", err)
+	k.Bounces, err = s.Bounces(bg, 0, all)
+	note("Bounces", err)
 	k.Counts, err = s.Counts(bg)
 	note("Counts", err)
 	k.SourceHours, err = s.SourceHours(bg, t0.Add(-time.Hour))

@@ -134,8 +134,29 @@ var intakeTests = map[string]func(*fixture){
 		_, err = f.Mark(bg, "other")
 		f.is(err, digest.ErrNotFound, "another inbox")
 	},
+	"a batch is its deliveries in their order": func(f *fixture) {
+		f.add("old", item("a"))
+		mark := digest.Mark{Inbox: "updates", UIDValidity: 7, UID: 9}
+		results, err := f.AddBatch(bg, []digest.Delivery{
+			{Receipt: receipt("one"), Items: []digest.Item{item("b"), urgent("c", "t", digest.Raise)}, Mark: &digest.Mark{Inbox: "updates", UIDValidity: 7, UID: 8}},
+			{Receipt: receipt("old"), Items: []digest.Item{item("d")}},
+			{Receipt: receipt("one"), Items: []digest.Item{item("d")}, Mark: &mark},
+		})
+		f.ok(err)
+		one := []digest.ItemRef{{Number: 2, Project: "b"}, {Number: 3, Project: "c", Urgent: true}}
+		f.same("results", results, []digest.Result{
+			{Receipt: results[0].Receipt, State: digest.Accepted, Items: one},
+			{Receipt: results[1].Receipt, State: digest.Accepted, Items: []digest.ItemRef{{Number: 1, Project: "a"}}, Duplicate: true},
+			{Receipt: results[0].Receipt, State: digest.Accepted, Items: one, Duplicate: true},
+		})
+		f.same("mark", must(f.Mark(bg, "updates")), mark)
+		results, err = f.AddBatch(bg, nil)
+		f.ok(err)
+		f.same("nothing", len(results), 0)
+	},
 	"SetMark writes a mark alone": func(f *fixture) {
-		for _, m := range []digest.Mark{{Inbox: "a", UIDValidity: 4294967295, UID: 4294967295}, {Inbox: "a", UID: 1}, {Inbox: "b"}} {
+		for _, m := range []digest.Mark{{Inbox: "a", UIDValidity: 4294967295, UID: 4294967295,
+			Known: 4294967295, Done: 4294967295, Tries: 3}, {Inbox: "a", UID: 1}, {Inbox: "b"}} {
 			f.ok(f.SetMark(bg, m))
 			f.same("mark", must(f.Mark(bg, m.Inbox)), m)
 		}

@@ -43,6 +43,7 @@ var subscriberTests = map[string]func(*fixture){
 		change := old
 		change.State, change.Name, change.Zone, change.Alerts, change.Quiet, change.Imported, change.Locale, change.Address =
 			digest.Paused, "Ana B.", "UTC", false, "", "x", "de", "ana.b@example.com"
+		change.PausedUntil, change.Wish = milli(t0.Add(time.Hour)), "weekly"
 		now := f.save(change)
 		change.Revision = old.Revision + 1
 		f.same("changed", now, change)
@@ -97,6 +98,11 @@ var subscriberTests = map[string]func(*fixture){
 			names = append(names, p.Name)
 		}
 		f.same("names", names, []string{"zoe", "ana", "max"})
+		f.same("one", must(f.Subscriber(bg, 2)), must(f.Subscribers(bg))[1])
+		for _, id := range []int64{0, 4} {
+			_, err := f.Subscriber(bg, id)
+			f.is(err, digest.ErrNotFound, "nobody")
+		}
 	},
 	"of many changes from one revision one wins": func(f *fixture) {
 		p := f.save(person("ana"))

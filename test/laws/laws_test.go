@@ -61,7 +61,7 @@ var homes = map[string]string{
 	"github.com/expr-lang/expr":   "digest/rules",
 	"github.com/mattn/go-sqlite3": "store/sqlite",
 	"github.com/pressly/goose":    "store/sqlite",
-	"go.yaml.in/yaml":             "config",
+	"go.yaml.in/yaml":             "config collector/tools", // the configuration, and map files
 }
 
 // clock are the functions of package time that read it. Only cmd does; the others are given `now`, or a func.
@@ -106,7 +106,7 @@ func importFault(pkg, imported string) string {
 	if domain != "" && !anyBelow(imported, libraries[domain]) {
 		return imported + " is not among the libraries of " + domain
 	}
-	if home := longest(homes, imported); home != "" && !below(pkg, homes[home]) {
+	if home := longest(homes, imported); home != "" && !slices.ContainsFunc(strings.Fields(homes[home]), func(dir string) bool { return below(pkg, dir) }) {
 		return imported + " is at home in " + homes[home]
 	}
 	return ""

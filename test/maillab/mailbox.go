@@ -19,7 +19,7 @@ import (
 // Mailbox gives all mails of a user's INBOX in the order in which they came, raw, read over IMAP.
 func (l *Lab) Mailbox(name string) ([][]byte, error) {
 	var mails [][]byte
-	err := l.imap(name, func(c *imapclient.Client) error {
+	err := l.imap(name, func(_ net.Conn, c *imapclient.Client) error {
 		box, err := c.Select("INBOX", &imap.SelectOptions{ReadOnly: true}).Wait()
 		if err != nil || box.NumMessages == 0 {
 			return err
@@ -36,20 +36,27 @@ func (l *Lab) Mailbox(name string) ([][]byte, error) {
 	return mails, err
 }
 
-// Append puts a mail into a user's INBOX by IMAP, as a migration tool would.
-func (l *Lab) Append(name string, raw []byte) error {
-	return l.imap(name, func(c *imapclient.Client) error {
-		cmd := c.Append("INBOX", int64(len(raw)), nil)
-		_, err := cmd.Write(raw)
-		if err := errors.Join(err, cmd.Close()); err != nil {
-			return err
+// Append puts mails into a user's INBOX by IMAP, as a migration tool would.
+func (l *Lab) Append(name string, raws ...[]byte) error {
+	return l.imap(name, func(conn net.Conn, c *imapclient.Client) error {
+		for _, raw := range raws {
+			if err := conn.SetDeadline(time.Now().Add(deadline)); err != nil {
+				return err
+			}
+			cmd := c.Append("INBOX", int64(len(raw)), nil)
+			_, err := cmd.Write(raw)
+			if err := errors.Join(err, cmd.Close()); err != nil {
+				return err
+			}
+			if _, err = cmd.Wait(); err != nil {
+				return err
+			}
 		}
-		_, err = cmd.Wait()
-		return err
+		return nil
 	})
 }
 
-func (l *Lab) imap(name string, do func(*imapclient.Client) error) error {
+func (l *Lab) imap(name string, do func(net.Conn, *imapclient.Client) error) error {
 	cfg, err := l.TLS()
 	if err != nil {
 		return err
@@ -66,7 +73,7 @@ func (l *Lab) imap(name string, do func(*imapclient.Client) error) error {
 	if err := c.Login(Address(name), Password(name)).Wait(); err != nil {
 		return err
 	}
-	if err := do(c); err != nil {
+	if err := do(conn, c); err != nil {
 		return err
 	}
 	_ = c.Logout().Wait() // what was asked for is done
@@ -80,6 +87,15 @@ func (l *Lab) Deliver(from, to string, raw io.Reader) error {
 		return err
 	}
 	return send(c, from, to, raw)
+}
+
+// DeliverLocal hands a mail to Dovecot itself by LMTP; without an error it is in the mailbox.
+func (l *Lab) DeliverLocal(from, to string, raw io.Reader) error {
+	conn, err := net.DialTimeout("tcp", addr(l.Ports.LMTP), deadline)
+	if err != nil {
+		return err
+	}
+	return send(smtp.NewClientLMTP(conn), from, to, raw)
 }
 
 // Submit hands a mail in as a user would: STARTTLS, login, one recipient.

@@ -5,6 +5,7 @@
 package maillab
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -22,8 +23,9 @@ import (
 	"time"
 )
 
-// Users have a mailbox NAME@lab.test with the password that Password gives. Mail to NAME+anything arrives there too.
-var Users = []string{"inbox", "digest", "reader", "second", "third", "operator"}
+// Users have a mailbox NAME@lab.test with the password that Password gives. Mail to NAME+anything arrives there too. That of
+// "full" has room for one KiB: Postfix takes mail for it, and then returns it.
+var Users = []string{"inbox", "digest", "reader", "second", "third", "operator", "full"}
 
 // Address is a user's mail address and login name.
 func Address(name string) string { return name + "@lab.test" }
@@ -150,7 +152,11 @@ func (l *Lab) prepare() error {
 	l.Ports = Ports{FreePort(), FreePort(), FreePort(), FreePort(), FreePort(), FreePort(), FreePort(), l.policy.port()}
 	users := ""
 	for _, name := range Users {
-		users += Address(name) + ":{PLAIN}" + Password(name) + "::::::\n"
+		users += Address(name) + ":{PLAIN}" + Password(name) + "::::::"
+		if name == "full" {
+			users += "userdb_quota_rule=*:storage=1K"
+		}
+		users += "\n"
 	}
 	if err := os.WriteFile(filepath.Join(l.Dir, "users"), []byte(users), 0o644); err != nil {
 		return err
@@ -243,9 +249,45 @@ func (l *Lab) StopSMTP() error { return l.postfix.stop() }
 
 // Kick ends a user's IMAP connections, as an operator would; an error if there are none.
 func (l *Lab) Kick(name string) error {
-	out, err := exec.Command("doveadm", "-c", filepath.Join(l.Dir, "dovecot.conf"), "kick", Address(name)).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("doveadm kick: %w\n%s", err, out)
+	_, err := l.Doveadm("kick", Address(name))
+	return err
+}
+
+// Doveadm runs Dovecot's tool for operators and gives what it prints.
+func (l *Lab) Doveadm(args ...string) (string, error) {
+	cmd := exec.Command("doveadm", append([]string{"-c", filepath.Join(l.Dir, "dovecot.conf")}, args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: l.uid, Gid: l.gid}}
+	cmd.Dir = l.Dir
+	var out, words bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &words
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("doveadm %s: %w\n%s", args[0], err, words.Bytes())
+	}
+	return out.String(), nil
+}
+
+// Fill puts n mails of that time and the minutes after it into a user's INBOX, as if they had always been there: it
+// writes the files of the Maildir itself. text gives the body of each, with CRLF.
+func (l *Lab) Fill(name string, n int, from time.Time, text func(i int) string) error {
+	dir := filepath.Join(l.Dir, "mail", Address(name), "Maildir")
+	for _, d := range []string{"", "cur", "new", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+			return err
+		}
+	}
+	for i := range n {
+		at := from.Add(time.Duration(i) * time.Minute)
+		raw := fmt.Sprintf("From: bot@lab.test\r\nTo: %s\r\nSubject: old %d\r\nMessage-ID: <old-%d@lab.test>\r\nDate: %s\r\n\r\n%s",
+			Address(name), i, i, at.Format(time.RFC1123Z), text(i))
+		file := filepath.Join(dir, "cur", fmt.Sprintf("%d.M%dP1.lab,S=%d:2,S", at.Unix(), i, len(raw)))
+		if err := errors.Join(os.WriteFile(file, []byte(raw), 0o600), os.Chtimes(file, at, at), os.Chown(file, int(l.uid), int(l.gid))); err != nil {
+			return err
+		}
+	}
+	for _, d := range []string{"..", "", "cur", "new", "tmp"} {
+		if err := os.Chown(filepath.Join(dir, d), int(l.uid), int(l.gid)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

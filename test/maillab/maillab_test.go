@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -91,10 +92,12 @@ func testRefuse(t *testing.T, l *Lab) {
 }
 
 func testIMAPDown(t *testing.T, l *Lab) {
-	ok(t, l.imap("reader", func(c *imapclient.Client) error {
+	ok(t, l.imap("reader", func(_ net.Conn, c *imapclient.Client) error {
 		ok(t, l.Kick("reader"))
-		if err := c.Noop().Wait(); err == nil {
-			t.Error("the connection outlives the kick")
+		for end := time.Now().Add(deadline); c.Noop().Wait() == nil; time.Sleep(20 * time.Millisecond) { // the kick is a signal
+			if time.Now().After(end) {
+				t.Fatal("the connection outlives the kick")
+			}
 		}
 		return nil
 	}))

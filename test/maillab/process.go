@@ -14,6 +14,7 @@ import (
 type process struct {
 	cmd    *exec.Cmd
 	output *output
+	ports  []int         // that it listens on
 	done   chan struct{} // closed when it has ended
 	err    error         // how; read after done
 }
@@ -56,6 +57,7 @@ func run(cmd *exec.Cmd) (*process, error) {
 
 // listening waits until all the ports answer.
 func (p *process) listening(ports ...int) error {
+	p.ports = ports
 	end := time.Now().Add(deadline)
 	for _, port := range ports {
 		for {
@@ -95,5 +97,25 @@ func (p *process) stop() error {
 		}
 	}
 	_ = syscall.Kill(-pid, syscall.SIGKILL) // what is left of its group; ESRCH is the good answer
+	return p.released()
+}
+
+// released waits until nobody listens on the ports any more: children that were killed close them a moment later, and
+// until then the server cannot be started again.
+func (p *process) released() error {
+	end := time.Now().Add(deadline)
+	for _, port := range p.ports {
+		for {
+			ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+			if err == nil {
+				ln.Close()
+				break
+			}
+			if time.Now().After(end) {
+				return fmt.Errorf("%s has ended, its port %d is still in use after %v: %w", p.cmd.Path, port, deadline, err)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
 	return nil
 }

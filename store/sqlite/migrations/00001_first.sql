@@ -4,8 +4,9 @@
 
 -- +goose Up
 CREATE TABLE instance (
-  id  INTEGER PRIMARY KEY CHECK (id = 1),
-  key BLOB NOT NULL                        -- 32 random bytes, made with the database
+  id     INTEGER PRIMARY KEY CHECK (id = 1),
+  key    BLOB    NOT NULL,                 -- 32 random bytes, made with the database
+  probes INTEGER NOT NULL DEFAULT 0        -- see DB.Probe
 ) STRICT;
 
 CREATE TABLE receipts (
@@ -73,7 +74,10 @@ CREATE TABLE marks (
   inbox        TEXT    PRIMARY KEY,
   uid_validity INTEGER NOT NULL,
   uid          INTEGER NOT NULL,
-  floor        INTEGER
+  floor        INTEGER,
+  known        INTEGER NOT NULL,           -- UIDs below it were there before us: floor decides
+  done         INTEGER NOT NULL,           -- UID up to which 'after' was applied
+  tries        INTEGER NOT NULL            -- readings begun since uid last moved
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE incidents (
@@ -98,8 +102,15 @@ CREATE TABLE subscribers (
   alerts   INTEGER NOT NULL,
   quiet    TEXT    NOT NULL,
   revision INTEGER NOT NULL,
-  imported TEXT    NOT NULL
+  imported TEXT    NOT NULL,
+  bounce_score INTEGER NOT NULL DEFAULT 0, -- thousandths of a point
+  scored_at    INTEGER,
+  suspended_at INTEGER,
+  suspended_for TEXT   NOT NULL DEFAULT '',
+  paused_until INTEGER,
+  wish         TEXT    NOT NULL DEFAULT ''
 ) STRICT;
+CREATE INDEX subscribers_suspended ON subscribers (address) WHERE state = 'suspended';
 
 CREATE TABLE subscriptions (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -180,6 +191,20 @@ CREATE TABLE outbox_bytes (                -- apart, because each attempt writes
   id    INTEGER PRIMARY KEY REFERENCES outbox (id),
   bytes BLOB NOT NULL                      -- zstd
 ) STRICT;
+
+CREATE INDEX outbox_oldest ON outbox (lane, created_at) WHERE state IN ('queued', 'sending');
+
+CREATE TABLE bounces (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  message_id TEXT    NOT NULL,
+  class      TEXT    NOT NULL,
+  subscriber INTEGER NOT NULL,
+  status     TEXT    NOT NULL,
+  text       TEXT    NOT NULL,
+  at         INTEGER,
+  UNIQUE (message_id, class)
+) STRICT;
+CREATE INDEX bounces_subscriber ON bounces (subscriber);
 
 CREATE TABLE swept (                       -- items that went before somebody who stood still was served with them
   id      INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,0 +1,143 @@
+package digest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxPause is how long a pause may be: a date far off is a slip.
+const maxPause = 366 * 24 * time.Hour
+
+// parseUntil reads "until 2026-12-01", "until 1 Dec", "until monday", "for 2 weeks", "7d"; nothing means until resumed, a zero
+// time. now is in the person's zone; days begin at midnight there.
+func parseUntil(words []string, now time.Time) (time.Time, error) {
+	var rest []string
+	for _, w := range words {
+		w = strings.ToLower(bare(w))
+		if w != "" && w != "until" && w != "till" && w != "til" && w != "for" && w != "the" && w != "bis" {
+			rest = append(rest, w)
+		}
+	}
+	if len(rest) == 0 {
+		return time.Time{}, nil
+	}
+	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
+	until, ok := aDay(rest, today)
+	switch {
+	case !ok:
+		return time.Time{}, fmt.Errorf("%q is no date; write it as %s, or: pause for 2 weeks", strings.Join(rest, " "),
+			today.AddDate(0, 0, 14).Format(time.DateOnly))
+	case !until.After(now):
+		return time.Time{}, fmt.Errorf("%s is not in the future", until.Format(time.DateOnly))
+	case until.Sub(now) > maxPause:
+		return time.Time{}, fmt.Errorf("%s is more than a year away; leave with: unsubscribe", until.Format(time.DateOnly))
+	}
+	return until, nil
+}
+
+func aDay(words []string, today time.Time) (time.Time, bool) {
+	if words[0] == "next" && len(words) == 2 {
+		words = words[1:]
+	}
+	if len(words) == 1 {
+		return oneWordDay(words[0], today)
+	}
+	if n, err := strconv.Atoi(words[0]); err == nil && len(words) == 2 && n > 0 && n < 1000 {
+		switch unit := strings.TrimSuffix(words[1], "s"); unit {
+		case "day", "tag", "tage", "tagen":
+			return today.AddDate(0, 0, n), true
+		case "week", "woche", "wochen":
+			return today.AddDate(0, 0, 7*n), true
+		case "month", "monat", "monate":
+			return today.AddDate(0, n, 0), true
+		}
+	}
+	text := strings.Join(words, " ")
+	for _, suffix := range []string{"st ", "nd ", "rd ", "th "} { // 1st of december
+		text = strings.Replace(text+" ", suffix, " ", 1)
+	}
+	text = strings.Join(strings.Fields(strings.Replace(text, " of ", " ", 1)), " ")
+	for _, layout := range []string{"2 Jan 2006", "2 January 2006", "Jan 2 2006", "January 2 2006", "2 Jan", "2 January", "Jan 2", "January 2"} {
+		if t, err := time.ParseInLocation(layout, text, today.Location()); err == nil {
+			return inFuture(t, today), true
+		}
+	}
+	return time.Time{}, false
+}
+
+func oneWordDay(w string, today time.Time) (time.Time, bool) {
+	switch w {
+	case "tomorrow", "morgen":
+		return today.AddDate(0, 0, 1), true
+	case "week":
+		w = "monday"
+	case "month":
+		return time.Date(today.Year(), today.Month()+1, 1, 0, 0, 0, 0, today.Location()), true
+	}
+	if day := weekdays[w]; day != "" {
+		for i := 1; i <= 7; i++ {
+			if t := today.AddDate(0, 0, i); strings.EqualFold(t.Weekday().String()[:3], day) {
+				return t, true
+			}
+		}
+	}
+	if n, err := strconv.Atoi(strings.TrimRight(w, "dwm")); err == nil && n > 0 && n < 1000 && len(w) > 1 {
+		switch w[len(w)-1] {
+		case 'd':
+			return today.AddDate(0, 0, n), true
+		case 'w':
+			return today.AddDate(0, 0, 7*n), true
+		case 'm':
+			return today.AddDate(0, n, 0), true
+		}
+	}
+	for _, layout := range []string{time.DateOnly, "2.1.2006", "2.1.", "2.1"} {
+		if t, err := time.ParseInLocation(layout, w, today.Location()); err == nil {
+			return inFuture(t, today), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// inFuture gives a date without a year the next one there is.
+func inFuture(t, today time.Time) time.Time {
+	if t.Year() != 0 {
+		return t
+	}
+	t = time.Date(today.Year(), t.Month(), t.Day(), 0, 0, 0, 0, today.Location())
+	if !t.After(today) {
+		t = t.AddDate(1, 0, 0)
+	}
+	return t
+}
+
+// maxSpan is how far back a catch-up by mail reaches.
+const maxSpan = 60 * 24 * time.Hour
+
+// parseSpan reads how far back: "7d", "2 weeks"; a week if nothing is said.
+func parseSpan(words []string) (time.Duration, error) {
+	var rest []string
+	for _, w := range words {
+		if w = strings.ToLower(bare(w)); w != "" && w != "the" && w != "last" && w != "of" && w != "for" {
+			rest = append(rest, w)
+		}
+	}
+	if len(rest) == 0 {
+		return 7 * 24 * time.Hour, nil
+	}
+	from := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	to, ok := time.Time{}, false
+	if rest[0][0] >= '0' && rest[0][0] <= '9' && !strings.ContainsAny(rest[0], ".-") {
+		to, ok = aDay(rest, from)
+	}
+	span := to.Sub(from)
+	switch {
+	case !ok:
+		return 0, fmt.Errorf("%q is no time span; write: catch up 7d (by project it is not possible yet)", OneLine(strings.Join(rest, " "), 60))
+	case span > maxSpan:
+		return 0, fmt.Errorf("%s is too long ago; 60d is the most", strings.Join(rest, " "))
+	}
+	return span, nil
+}
