@@ -109,23 +109,20 @@ var types = map[string]string{"github-enterprise": "github", "slack-incoming": "
 // corpusSources makes an open source of each folder, of its tool's type if the daemon knows that.
 func corpusSources(t *testing.T, hooks []sample) string {
 	t.Helper()
-	out, err := exec.Command(binary, "check", "--schema").Output()
+	cmd := exec.Command(binary, "tools", "list", "--json")
+	cmd.Dir = t.TempDir() // where there is no configuration
+	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var schema struct {
-		Properties struct {
-			Sources struct {
-				Items struct {
-					Properties struct{ Type struct{ Enum []string } }
-				}
-			}
-		}
-	}
-	if err := json.Unmarshal(out, &schema); err != nil {
+	var tools []struct{ Name string }
+	if err := json.Unmarshal(out, &tools); err != nil {
 		t.Fatal(err)
 	}
-	known := schema.Properties.Sources.Items.Properties.Type.Enum
+	var known []string
+	for _, tool := range tools {
+		known = append(known, tool.Name)
+	}
 	if !slices.Contains(known, "generic") {
 		t.Fatalf("types of sources: %q", known)
 	}

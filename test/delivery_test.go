@@ -112,8 +112,11 @@ func checkLetter(t *testing.T, l *letter) {
 	if !leaveList.MatchString(fold(l.get("List-Unsubscribe"))) {
 		t.Errorf("List-Unsubscribe %q", l.get("List-Unsubscribe"))
 	}
+	if to := l.get("Reply-To"); l.alert() && !strings.HasPrefix(to, "<inbox+i-") || !l.alert() && to != "<inbox@lab.test>" {
+		t.Errorf("Reply-To %q; an answer to an alert joins its thread, one to a digest goes to the inbox", to)
+	}
 	for name, want := range map[string]string{"List-Unsubscribe-Post": "List-Unsubscribe=One-Click", "Auto-Submitted": "auto-generated",
-		"Reply-To": "<inbox@lab.test>", "From": `"Quietpost" <digest@lab.test>`} {
+		"From": `"Quietpost" <digest@lab.test>`} {
 		if got := l.get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}

@@ -55,6 +55,7 @@ func (c *correspondent) next(wants ...string) (*mail.Message, string) {
 // leave; all against real servers.
 func TestAWholeLifeByMail(t *testing.T) {
 	p := newPostOffice(t, "  []\n")
+	p.eventually("inbox connected") // what is there before first contact is not ours
 	ana, ben := &correspondent{postOffice: p, name: "reader"}, &correspondent{postOffice: p, name: "second"}
 
 	ana.write("inbox+desk@lab.test", "Subcribe apollo daily at 9:00 Europe/Lisbon", "", nil)

@@ -32,6 +32,8 @@ var signs = []sign{
 	{tool: "grafana", header: "User-Agent", starts: "Grafana"},
 	{tool: "cloudevents", header: "Content-Type", starts: "application/cloudevents"},
 	{tool: "cloudevents", header: "Ce-Specversion"},
+	{tool: "ntfy", header: NtfyTopic},
+	{tool: "gotify", header: "X-Gotify-Key"},
 
 	{tool: "jira", shape: func(n node) bool { return n.str("webhookEvent") != "" }}, // Server names itself in no header
 	{tool: "gitlab", shape: isGitLab},
@@ -45,6 +47,11 @@ var signs = []sign{
 	{tool: "alertmanager", shape: isAlertGroup},
 	{tool: "pagerduty", shape: isPagerDuty},
 	{tool: "sentry", shape: isSentry},
+	{tool: "msteams", shape: isMSTeams},
+	{tool: "googlechat", shape: isGoogleChat},
+	{tool: "ntfy", shape: isNtfy},
+	{tool: "gotify", shape: isGotify},
+	{tool: "telegram", shape: isTelegram},
 	{tool: "discord", shape: isDiscord},
 
 	// By these headers many tools sign; what the body is tells more.
@@ -97,12 +104,13 @@ func isBitbucket(n node) bool {
 	return n.has("repository.links.html.href") && n.has("actor") && n.has("repository.full_name")
 }
 
-// isGitea knows a sender with a name as Gitea has it; GitHub's has another form.
+// isGitea knows a sender with a name as Gitea has it; GitHub's has another form, and Gitee, which is like both, names its
+// hook.
 func isGitea(n node) bool {
 	s := n.at("sender")
-	return (s.has("username") || s.has("full_name")) && !s.has("node_id") && !s.has("links") && (n.has("repository.full_name") || n.has("repository.name"))
+	return (s.has("username") || s.has("full_name")) && !s.has("node_id") && !s.has("links") && !n.has("hook_name") && (n.has("repository.full_name") || n.has("repository.name"))
 }
 
 func isGitHub(n node) bool {
-	return n.has("sender.login") && (n.has("sender.node_id") || n.has("sender.gravatar_id") || n.has("sender.site_admin"))
+	return n.has("sender.login") && !n.has("hook_name") && (n.has("sender.node_id") || n.has("sender.gravatar_id") || n.has("sender.site_admin"))
 }

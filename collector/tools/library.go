@@ -120,10 +120,14 @@ func (l *Library) Detect(h http.Header, body []byte) string {
 		}
 	}
 	known := Detect(h, body)
-	if known != "generic" && known != "slack" && known != "standard-webhooks" {
+	if known != "generic" && known != "slack" && known != "standard-webhooks" && known != "cloudevents" {
 		return known
 	}
-	n, err := parse(formPayload(h, body))
+	t := formPayload(h, body)
+	if len(t) == 0 {
+		return known
+	}
+	n, err := genericNode(h, t)
 	if err != nil {
 		return known
 	}

@@ -79,7 +79,6 @@ type mapEvent struct {
 // toolMap is a map file compiled.
 type toolMap struct {
 	when   []*rules.Program // of the signs, nil without a condition
-	lets   *rules.Map
 	events []compiledEvent
 	common *rules.Map // for what no event fits
 }

@@ -50,6 +50,12 @@ var functions = map[string]function{
 		help: "either(a, b, …): the first that is neither nil nor empty"},
 	"link": {run: link, types: []any{new(func(any, any) string)},
 		help: "link(text, url): a Markdown link; only the text where there is no url"},
+	"money": {run: money, types: []any{new(func(any, any) string)},
+		help: `money(2000, "eur"): "20.00 EUR", of an amount in the currency's smallest unit`},
+	"plain": {run: plain, types: []any{new(func(any) string)},
+		help: "plain(s): the words of a text that holds HTML"},
+	"json": {run: unpack, types: []any{new(func(any) any)},
+		help: "json(s): what a text that holds JSON says; nil if it holds none, anything but a text as it is"},
 	"time": {run: instant, types: []any{new(func(any) any)},
 		help: "time(x): an instant of RFC 3339 and the like, or of Unix seconds, milliseconds, …; nil if it is none"},
 }

@@ -38,7 +38,7 @@ func TestLines(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no deliveries below %s: %v", root, err)
 	}
-	lib, err := tools.NewLibrary(nil)
+	library, err := tools.NewLibrary(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestLines(t *testing.T) {
 		}
 		deliveries++
 		tool, name := filepath.Base(filepath.Dir(f)), filepath.Base(f)
-		as, r, err := read(t, lib, f)
+		as, r, err := read(t, library, f)
 		switch {
 		case err != nil:
 			unread++
@@ -84,7 +84,7 @@ func TestLines(t *testing.T) {
 }
 
 // read reads one file with the header beside it, by the type that the delivery itself tells.
-func read(t *testing.T, lib *tools.Library, file string) (as string, r tools.Reading, err error) {
+func read(t *testing.T, l *tools.Library, file string) (as string, r tools.Reading, err error) {
 	body, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -97,8 +97,8 @@ func read(t *testing.T, lib *tools.Library, file string) (as string, r tools.Rea
 			}
 		}
 	}
-	as = lib.Detect(h, body)
-	tool, _ := lib.Tool(as)
+	as = l.Detect(h, body)
+	tool, _ := l.Tool(as)
 	r, err = tool.Read(h, body)
 	return as, r, err
 }
