@@ -18,6 +18,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
 FUZZTIME ?= 30s
 KILLS    ?= 200
 CHAOS    ?= 10m
+SOAK     ?= 1h
 OUT      ?= $(or $(TMPDIR),/tmp)/quietpost-lines.tsv
 
 prefix       ?= /usr/local
@@ -89,6 +90,10 @@ crash: ## the long drill: KILLS (200) times kill -9, then an audit of the reader
 chaos-imap: ## CHAOS (10m) of faults against a real Dovecot under steady delivery: every mail exactly one item
 	test/install.sh
 	QUIETPOST_CHAOS=$(CHAOS) go test -count=1 -v -timeout 4h -run '^TestChaosIMAP$$' ./test
+
+.PHONY: soak
+soak: ## SOAK (1h) of 100 webhooks a second with digests, alerts and a mail server that fails: nothing grows, nothing is lost
+	QUIETPOST_SOAK=$(SOAK) go test -count=1 -v -timeout 48h -run '^TestSoak$$' ./test
 
 .PHONY: install
 install: build ## binary, unit, user and example to DESTDIR, prefix (/usr/local); starts nothing
