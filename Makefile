@@ -19,6 +19,7 @@ FUZZTIME ?= 30s
 KILLS    ?= 200
 CHAOS    ?= 10m
 SOAK     ?= 1h
+YEAR     ?= 365
 OUT      ?= $(or $(TMPDIR),/tmp)/quietpost-lines.tsv
 
 prefix       ?= /usr/local
@@ -94,6 +95,10 @@ chaos-imap: ## CHAOS (10m) of faults against a real Dovecot under steady deliver
 .PHONY: soak
 soak: ## SOAK (1h) of 100 webhooks a second with digests, alerts and a mail server that fails: nothing grows, nothing is lost
 	QUIETPOST_SOAK=$(SOAK) go test -count=1 -v -timeout 48h -run '^TestSoak$$' ./test
+
+.PHONY: year
+year: ## YEAR (365) days of 200 people in one database: its size, and what a day costs in it
+	QUIETPOST_YEAR=$(YEAR) go test -count=1 -v -timeout 4h -run '^TestYear$$' ./test/bench
 
 .PHONY: install
 install: build ## binary, unit, user and example to DESTDIR, prefix (/usr/local); starts nothing
