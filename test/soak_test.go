@@ -53,7 +53,7 @@ const (
 // A soak is hours of common use, with a mail server that fails now and then.
 type soak struct {
 	*drill
-	sink   *sink
+	sink   *moodySink
 	every  time.Duration // between two samples, and between two digests
 	length time.Duration
 	begin  time.Time
@@ -84,7 +84,7 @@ func TestSoak(t *testing.T) {
 	}
 	h := &house{t: t, dir: t.TempDir()}
 	s.drill = &drill{house: h, stopped: make(chan struct{}), numbers: map[string]int64{}}
-	s.sink = newSink(t)
+	s.sink = newMoodySink(t)
 	listen := fmt.Sprintf("127.0.0.1:%d", maillab.FreePort())
 	h.url, h.file = "http://"+listen, filepath.Join(h.dir, "quietpost.yaml")
 	text := fmt.Sprintf(soakConfig, h.url, h.dir, listen, s.sink.port(), s.every)

@@ -13,9 +13,9 @@ import (
 	"quietpost/digest/audit"
 )
 
-// A sink is a mail server that keeps of a mail only what an audit needs, so that hours of them fit in memory. It can fail as
+// A moodySink is a mail server that keeps of a mail only what an audit needs, so that hours of them fit in memory. It can fail as
 // mail servers do.
-type sink struct {
+type moodySink struct {
 	t    testing.TB
 	addr string
 
@@ -37,14 +37,14 @@ const (
 	down       = "down"
 )
 
-func newSink(t testing.TB) *sink {
-	k := &sink{t: t, addr: "127.0.0.1:0", mails: map[string][]audit.Mail{}, alerts: map[string][]string{}, met: map[string]int{}}
+func newMoodySink(t testing.TB) *moodySink {
+	k := &moodySink{t: t, addr: "127.0.0.1:0", mails: map[string][]audit.Mail{}, alerts: map[string][]string{}, met: map[string]int{}}
 	k.up()
 	t.Cleanup(k.down)
 	return k
 }
 
-func (k *sink) port() int {
+func (k *moodySink) port() int {
 	addr, err := net.ResolveTCPAddr("tcp", k.addr)
 	if err != nil {
 		k.t.Fatal(err)
@@ -53,7 +53,7 @@ func (k *sink) port() int {
 }
 
 // up begins to listen, always at the same port.
-func (k *sink) up() {
+func (k *moodySink) up() {
 	ln, err := net.Listen("tcp", k.addr)
 	if err != nil {
 		k.t.Error(err)
@@ -68,7 +68,7 @@ func (k *sink) up() {
 }
 
 // down resets all connections and refuses new ones.
-func (k *sink) down() {
+func (k *moodySink) down() {
 	k.mu.Lock()
 	srv := k.server
 	k.server = nil
@@ -79,14 +79,14 @@ func (k *sink) down() {
 	}
 }
 
-func (k *sink) meet(fault string) {
+func (k *moodySink) meet(fault string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.fault = fault
 }
 
 // meets tells whether a transaction meets this fault now.
-func (k *sink) meets(fault string) bool {
+func (k *moodySink) meets(fault string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.fault != fault {
@@ -96,14 +96,14 @@ func (k *sink) meets(fault string) bool {
 	return true
 }
 
-func (k *sink) times(fault string) int {
+func (k *moodySink) times(fault string) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.met[fault]
 }
 
 // served is up to which number a reader has all digests without a gap from the first.
-func (k *sink) served(to string) (n int64) {
+func (k *moodySink) served(to string) (n int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if r := audit.Check(k.mails[to]); len(r.Series) == 1 && r.Series[0].From == 1 && len(r.Faults) == 0 {
@@ -114,7 +114,7 @@ func (k *sink) served(to string) (n int64) {
 
 // taking is one connection.
 type taking struct {
-	k    *sink
+	k    *moodySink
 	conn *smtp.Conn
 	to   string
 }
@@ -161,7 +161,7 @@ func (s *taking) Reset()        { s.to = "" }
 func (s *taking) Logout() error { return nil }
 
 // take keeps what there is to know of a mail.
-func (k *sink) take(to string, raw []byte) {
+func (k *moodySink) take(to string, raw []byte) {
 	m, ok, err := audit.Read(raw)
 	l, lerr := readLetter(raw)
 	k.mu.Lock()
