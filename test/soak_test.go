@@ -17,20 +17,10 @@ import (
 	"time"
 
 	"quietpost/digest/audit"
-	"quietpost/test/maillab"
 )
 
 const soakConfig = `
-base_url: %[1]s
-data_dir: %[2]s/data
-http: {listen: "%[3]s"}
-operators: [` + operator + `]
-mail:
-  from: Quietpost <digest@lab.test>
-  smtp: {host: 127.0.0.1, port: %[4]d, tls: none}
-sources:
-  - {name: tool, type: generic, secret_file: tool.secret}
-schedules: {soak: "@every %[5]v"}
+schedules: {soak: "@every %v"}
 alerts: {gather: 1s, follow_up_every: 2s, max_per_hour: 1000}
 retention: {raw: 1m}
 subscribers:
@@ -82,19 +72,14 @@ func TestSoak(t *testing.T) {
 	if s.length >= 5*time.Minute {
 		s.every = time.Minute
 	}
-	h := &house{t: t, dir: t.TempDir()}
-	s.drill = &drill{house: h, stopped: make(chan struct{}), numbers: map[string]int64{}}
-	s.sink = newMoodySink(t)
-	listen := fmt.Sprintf("127.0.0.1:%d", maillab.FreePort())
-	h.url, h.file = "http://"+listen, filepath.Join(h.dir, "quietpost.yaml")
-	text := fmt.Sprintf(soakConfig, h.url, h.dir, listen, s.sink.port(), s.every)
+	more := fmt.Sprintf(soakConfig, s.every)
 	for _, r := range soakReaders {
-		text += fmt.Sprintf("  - {address: %s, schedule: soak, %s}\n", r.address, r.wants)
+		more += fmt.Sprintf("  - {address: %s, schedule: soak, %s}\n", r.address, r.wants)
 	}
-	h.write("tool.secret", toolSecret+"\n")
-	h.write("quietpost.yaml", text)
-	t.Cleanup(h.end)
-	h.start()
+	s.sink = newMoodySink(t)
+	s.drill = &drill{house: lightHouseAt(t, s.sink.port(), more), stopped: make(chan struct{}), numbers: map[string]int64{}}
+	t.Cleanup(s.end)
+	s.start()
 
 	s.begin = time.Now()
 	for n := range soakSenders {
