@@ -20,6 +20,7 @@ KILLS    ?= 200
 SOAK     ?= 1h
 CUTS     ?= 10
 CHAOS    ?= 10m
+YEAR     ?= 365
 OUT      ?= $(or $(TMPDIR),/tmp)/quietpost-lines.tsv
 
 prefix       ?= /usr/local
@@ -93,8 +94,8 @@ chaos-imap: ## CHAOS (10m) of faults against a real Dovecot under steady deliver
 	QUIETPOST_CHAOS=$(CHAOS) go test -count=1 -v -timeout 4h -run '^TestChaosIMAP$$' ./test
 
 .PHONY: soak
-soak: ## SOAK (1h) at 100 webhooks a second: memory, goroutines and files stay flat, nothing is lost
-	SOAK=$(SOAK) go test -count=1 -v -timeout 0 -run '^TestSoak$$' ./test
+soak: ## SOAK (1h) of 100 webhooks a second with digests, alerts and a mail server that fails: nothing grows, nothing is lost
+	QUIETPOST_SOAK=$(SOAK) go test -count=1 -v -timeout 48h -run '^TestSoak$$' ./test
 
 .PHONY: powercut
 powercut: build ## pull the plug of a virtual machine CUTS (10) times; installs qemu on Debian and Ubuntu
@@ -102,8 +103,8 @@ powercut: build ## pull the plug of a virtual machine CUTS (10) times; installs 
 	QUIETPOST_POWERCUT=$(CURDIR)/bin/powercut QUIETPOST_CUTS=$(CUTS) go test -count=1 -v -timeout 2h -run '^TestPowerCut$$' ./test
 
 .PHONY: year
-year: ## fill a database with a year's use by 200 people: its size, and how long a cut takes
-	QUIETPOST_YEAR=365 go test -count=1 -v -timeout 2h -run '^TestAYear$$' ./cmd/quietpost
+year: ## YEAR (365) days of 200 people in one database: its size, and what a day costs in it
+	QUIETPOST_YEAR=$(YEAR) go test -count=1 -v -timeout 4h -run '^TestYear$$' ./test/bench
 
 .PHONY: install
 install: build ## binary, unit, user and example to DESTDIR, prefix (/usr/local); starts nothing

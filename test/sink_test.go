@@ -83,14 +83,20 @@ func lightHouse(t testing.TB, more string) (*house, *sink) {
 	s.port = l.Addr().(*net.TCPAddr).Port
 	go server.Serve(l)
 	t.Cleanup(func() { server.Close() })
+	return lightHouseAt(t, s.port, more), s
+}
+
+// lightHouseAt is one whose mail server is at this port.
+func lightHouseAt(t testing.TB, smtp int, more string) *house {
+	t.Helper()
 	h := &house{t: t, dir: t.TempDir()}
 	h.file = filepath.Join(h.dir, "quietpost.yaml")
 	listen := fmt.Sprintf("127.0.0.1:%d", maillab.FreePort())
 	h.url = "http://" + listen
 	h.write("api.token", readToken+"\n")
 	h.write("tool.secret", toolSecret+"\n")
-	h.write("quietpost.yaml", fmt.Sprintf(lightConfig, h.url, h.dir, listen, s.port, more))
-	return h, s
+	h.write("quietpost.yaml", fmt.Sprintf(lightConfig, h.url, h.dir, listen, smtp, more))
+	return h
 }
 
 // prove audits a reader who follows everything: windows tile from 1 to the newest number and tell each title once, alerts tell
