@@ -81,9 +81,10 @@ slots: ## schedules in every zone from 2020 to 2040 against an independent refer
 	QUIETPOST_SLOTS=all go test -count=1 -v -timeout 2h -run 'Reference' ./digest/schedule
 
 .PHONY: crash
-crash: ## the long drill: KILLS (200) times kill -9, then an audit of the reader's mails
+crash: ## the long drill: KILLS (200) times kill -9, then an audit of the reader's mails; then at every system call; full disks
 	test/install.sh
 	QUIETPOST_KILLS=$(KILLS) go test -count=1 -v -timeout 4h -run '^TestKill9$$' ./test
+	QUIETPOST_STRACE=all QUIETPOST_FAULTS=all go test -count=1 -v -timeout 4h -run '^(TestStraceKill|TestSyncFails|TestDisk.*)$$' ./test
 
 .PHONY: chaos-imap
 chaos-imap: ## CHAOS (10m) of faults against a real Dovecot under steady delivery: every mail exactly one item

@@ -184,12 +184,12 @@ func lastCall(trace string) string {
 	return "a call unknown"
 }
 
-// syncFault makes every call that brings data to the disk fail in a running daemon, until the given function is called.
-func (h *bareHouse) syncFault() (mend func()) {
+// failing makes some system calls fail in a running daemon, until the given function is called.
+func (h *bareHouse) failing(calls, errno string) (mend func()) {
 	h.t.Helper()
 	var said journal
-	cmd := exec.Command("strace", "-f", "-o", os.DevNull, "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO",
-		"-p", fmt.Sprint(h.process.cmd.Process.Pid))
+	cmd := exec.Command("strace", "-f", "-o", os.DevNull, "-e", "trace="+calls, "-e", "inject="+calls+":error="+errno, "-p",
+		fmt.Sprint(h.process.cmd.Process.Pid))
 	cmd.Stderr = &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	h.must(cmd.Start())
@@ -216,7 +216,7 @@ func TestSyncFails(t *testing.T) {
 		return number
 	}
 	post(0)
-	mend := h.syncFault()
+	mend := h.failing("fsync,fdatasync", "EIO")
 	for i := 1; i <= 5; i++ {
 		title, body := titled(i, false, "Hello.")
 		a, err := h.post("/v1/items", map[string]string{"Authorization": "Bearer " + toolSecret, "Idempotency-Key": title}, body)
@@ -236,7 +236,7 @@ func TestSyncFails(t *testing.T) {
 	h.eventually("/readyz is well again", func() bool { code, _ := h.ready(); return code == 200 })
 
 	// Dead after a failed sync: what was refused may come back from the log of the database, but not as two.
-	mend = h.syncFault()
+	mend = h.failing("fsync,fdatasync", "EIO")
 	title, body := titled(6, false, "Hello.")
 	if a, err := h.post("/v1/items", map[string]string{"Authorization": "Bearer " + toolSecret, "Idempotency-Key": title}, body); err != nil || a.code != 503 {
 		t.Errorf("%s: %v %d %s", title, err, a.code, a.text)
