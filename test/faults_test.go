@@ -189,7 +189,7 @@ func TestDiskReadOnly(t *testing.T) {
 	t.Parallel()
 	needStrace(t)
 	d := newDiskFault(t)
-	mend := d.failing("pwrite64,fdatasync,fsync,ftruncate", "EROFS")
+	mend := d.failing("pwrite64,fdatasync,fsync,ftruncate", "error=EROFS")
 	if code := d.try("Hello."); code != 503 {
 		t.Errorf("%d from a disk that is read-only", code)
 	}

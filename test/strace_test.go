@@ -15,14 +15,15 @@ import (
 // deadly are the calls by which data reach the disk, and answers and mails leave.
 var deadly = []string{"pwrite64", "fsync", "fdatasync", "write", "ftruncate", "unlink", "renameat"}
 
-// A death is the N-th such call of one thread: strace counts so.
+// A death is the N-th such call of one thread, for strace counts so: from the daemon's start, or from when it is ready.
 type death struct {
-	call string
-	n    int
+	call  string
+	n     int
+	ready bool
 }
 
 // deaths are those in `make test`; `make crash` says all by QUIETPOST_STRACE.
-var deaths = []death{{"pwrite64", 5}, {"pwrite64", 60}, {"fsync", 3}, {"fsync", 5}, {"write", 3}, {"unlink", 2}}
+var deaths = []death{{"pwrite64", 60, false}, {"fsync", 3, false}, {"pwrite64", 8, true}, {"pwrite64", 25, true}, {"fsync", 2, true}, {"write", 2, true}}
 
 const straceReader = `
 schedules: {second: "@every 1s"}
@@ -47,9 +48,9 @@ func TestStraceKill(t *testing.T) {
 	t.Parallel()
 	needStrace(t)
 	if s := os.Getenv("QUIETPOST_STRACE"); s == "all" {
-		for _, call := range deadly {
+		for i := range 2 * len(deadly) {
 			for n, calm := 1, 0; calm < 3 && !t.Failed(); n++ { // until no thread comes that far
-				if calm++; straceRun(t, death{call, n}) {
+				if calm++; straceRun(t, death{deadly[i/2], n, i%2 == 1}) {
 					calm = 0
 				}
 			}
@@ -65,7 +66,7 @@ func TestStraceKill(t *testing.T) {
 		}
 	})
 	for _, d := range deaths {
-		t.Run(fmt.Sprint(d.call, d.n), func(t *testing.T) {
+		t.Run(fmt.Sprint(d.call, " ", d.n, " ", d.ready), func(t *testing.T) {
 			t.Parallel()
 			if straceRun(t, d) {
 				killed.Add(1)
@@ -78,9 +79,16 @@ func TestStraceKill(t *testing.T) {
 func straceRun(t *testing.T, d death) (killed bool) {
 	t.Helper()
 	h := newBareHouse(t, "", straceReader)
-	h.under = []string{"strace", "-D", "-f", "-qq", "-o", os.DevNull, "-e", "trace=" + d.call, "-e",
-		fmt.Sprintf("inject=%s:signal=KILL:when=%d", d.call, d.n)}
-	h.launch()
+	kill := fmt.Sprintf("signal=KILL:when=%d", d.n)
+	traced := []string{"strace", "-D", "-f", "-qq", "-o", os.DevNull, "-e", "trace=" + d.call, "-e", "inject=" + d.call + ":" + kill}
+	if d.ready {
+		h.start()
+		defer h.failing(d.call, kill)()
+		h.under = traced // so that revive knows
+	} else {
+		h.under = traced
+		h.launch()
+	}
 	const posts = 7
 	promised, answered := map[int64]string{}, 0
 	for i := range posts {
@@ -114,7 +122,7 @@ func straceRun(t *testing.T, d death) (killed bool) {
 	h.stop()
 	doubles := h.audit(promised, "s0-000005")
 	if killed {
-		t.Logf("killed in %s %d of a thread with %d updates answered; %d mails, %d of them twice", d.call, d.n, answered, len(h.sink.of("reader@lab.test")), doubles)
+		t.Logf("killed in %s %d of a thread (counted from ready: %t) with %d updates answered; %d mails, %d of them twice", d.call, d.n, d.ready, answered, len(h.sink.of("reader@lab.test")), doubles)
 	} else {
 		t.Logf("no thread came to %s %d", d.call, d.n)
 	}
@@ -175,11 +183,11 @@ func (h *bareHouse) alerts() int {
 	return len(seen)
 }
 
-// failing makes some system calls fail in a running daemon, until the given function is called.
-func (h *bareHouse) failing(calls, errno string) (mend func()) {
+// failing makes some system calls of a running daemon fail, or deadly, until the given function is called.
+func (h *bareHouse) failing(calls, how string) (mend func()) {
 	h.t.Helper()
 	var said journal
-	cmd := exec.Command("strace", "-f", "-o", os.DevNull, "-e", "trace="+calls, "-e", "inject="+calls+":error="+errno, "-p",
+	cmd := exec.Command("strace", "-f", "-o", os.DevNull, "-e", "trace="+calls, "-e", "inject="+calls+":"+how, "-p",
 		fmt.Sprint(h.process.cmd.Process.Pid))
 	cmd.Stderr = &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
@@ -188,7 +196,7 @@ func (h *bareHouse) failing(calls, errno string) (mend func()) {
 	time.Sleep(100 * time.Millisecond) // it says so before the last thread is held
 	return func() {
 		h.t.Helper()
-		h.must(cmd.Process.Signal(syscall.SIGTERM))
+		h.must(ignoreDone(cmd.Process.Signal(syscall.SIGTERM)))
 		_ = cmd.Wait() // it ends by the signal
 	}
 }
@@ -207,7 +215,7 @@ func TestSyncFails(t *testing.T) {
 		return number
 	}
 	post(0)
-	mend := h.failing("fsync,fdatasync", "EIO")
+	mend := h.failing("fsync,fdatasync", "error=EIO")
 	for i := 1; i <= 5; i++ {
 		title, body := titled(i, false, "Hello.")
 		a, err := h.post("/v1/items", map[string]string{"Authorization": "Bearer " + toolSecret, "Idempotency-Key": title}, body)
@@ -227,7 +235,7 @@ func TestSyncFails(t *testing.T) {
 	h.eventually("/readyz is well again", func() bool { code, _ := h.ready(); return code == 200 })
 
 	// Dead after a failed sync: what was refused may come back from the log of the database, but not as two.
-	mend = h.failing("fsync,fdatasync", "EIO")
+	mend = h.failing("fsync,fdatasync", "error=EIO")
 	title, body := titled(6, false, "Hello.")
 	if a, err := h.post("/v1/items", map[string]string{"Authorization": "Bearer " + toolSecret, "Idempotency-Key": title}, body); err != nil || a.code != 503 {
 		t.Errorf("%s: %v %d %s", title, err, a.code, a.text)
