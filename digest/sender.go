@@ -15,8 +15,8 @@ type Sender struct {
 	Store     OutboxStore
 	Transport Transport
 	Lanes     []string
-	Most      int              // messages that one lease takes; 0: eight
 	Owed      *Owed            // shared by all senders of a store, over reloads
+	Most      int              // messages that one lease takes; 0: eight
 	Timeout   time.Duration    // of one message's exchange
 	Now       func() time.Time // an exchange takes its time, so that one now is not enough
 	Jitter    func() float64   // in [0,1)

@@ -21,7 +21,7 @@ import (
 // real servers would only take time.
 type bareHouse struct {
 	*house
-	sink *sink
+	sink *bareSink
 	data string
 }
 
@@ -41,7 +41,7 @@ sources:
 // newBareHouse starts nothing yet. data is its data_dir; "" for one below the test's folder.
 func newBareHouse(t testing.TB, data, more string) *bareHouse {
 	t.Helper()
-	h := &bareHouse{house: &house{t: t, dir: t.TempDir()}, sink: &sink{}, data: data}
+	h := &bareHouse{house: &house{t: t, dir: t.TempDir()}, sink: &bareSink{}, data: data}
 	server := smtp.NewServer(h.sink)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	h.must(err)
@@ -63,28 +63,28 @@ func newBareHouse(t testing.TB, data, more string) *bareHouse {
 	return h
 }
 
-// A sink is a mail server that keeps what it takes, by recipient.
-type sink struct {
+// A bareSink is a mail server that keeps what it takes, by recipient.
+type bareSink struct {
 	mu    sync.Mutex
 	mails map[string][][]byte
 }
 
-func (s *sink) NewSession(*smtp.Conn) (smtp.Session, error) { return &sinking{sink: s}, nil }
+func (s *bareSink) NewSession(*smtp.Conn) (smtp.Session, error) { return &bareMail{bareSink: s}, nil }
 
-type sinking struct {
-	*sink
+type bareMail struct {
+	*bareSink
 	to []string
 }
 
-func (s *sinking) Mail(string, *smtp.MailOptions) error { return nil }
-func (s *sinking) Reset()                               { s.to = nil }
-func (s *sinking) Logout() error                        { return nil }
-func (s *sinking) Rcpt(to string, _ *smtp.RcptOptions) error {
+func (s *bareMail) Mail(string, *smtp.MailOptions) error { return nil }
+func (s *bareMail) Reset()                               { s.to = nil }
+func (s *bareMail) Logout() error                        { return nil }
+func (s *bareMail) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.to = append(s.to, to)
 	return nil
 }
 
-func (s *sinking) Data(r io.Reader) error {
+func (s *bareMail) Data(r io.Reader) error {
 	raw, err := io.ReadAll(r)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (s *sinking) Data(r io.Reader) error {
 	return nil
 }
 
-func (s *sink) of(to string) [][]byte {
+func (s *bareSink) of(to string) [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.mails[to])

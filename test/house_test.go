@@ -39,7 +39,7 @@ type house struct {
 	url     string
 	log     journal
 	process *process
-	under   []string // a command that runs the daemon, if not the test itself
+	under   []string // what the daemon is run by, such as strace; empty: by nobody
 }
 
 // A process is one life of the daemon.

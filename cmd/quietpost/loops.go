@@ -323,7 +323,7 @@ func (h *house) sent(g *generation, s *digest.Sent) {
 	default:
 		log.Warn("to be tried again", "answer", s.Report.Answer, "at", s.Report.NextAt.UTC().Format(time.RFC3339))
 	}
-	if errors.As(s.Err, &se) && se.Code != 0 {
+	if errors.As(s.Err, &se) && se.Code != 0 && se.About != digest.AboutServer {
 		g.reached(nil) // a server that refuses one mail is a server that can be spoken to
 		return
 	}

@@ -125,7 +125,7 @@ func (h *house) steady() bool {
 	defer s.mu.Unlock()
 	up := h.e.upFor()
 	if jump := s.clock.Look(h.e.now(), up); jump != 0 {
-		h.log.Warn("the clock was set; nothing is taken away for its age until it has been right for six hours", "by", lasting(jump))
+		h.log.Warn("the clock was set; nothing is taken away for its age until it has been right for six hours", "by", length(jump))
 	}
 	return s.clock.Steady(up)
 }
@@ -178,7 +178,7 @@ func (h *house) found(g *generation, up time.Duration) (out []digest.Fault) {
 		if by < 0 {
 			ahead = "back"
 		}
-		out = append(out, digest.Fault{Cause: digest.FaultClock, Text: lasting(by) + " " + ahead})
+		out = append(out, digest.Fault{Cause: digest.FaultClock, Text: length(by) + " " + ahead})
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -225,7 +225,6 @@ func (h *house) sendPast(ctx context.Context, g *generation, cause, subject, tex
 	if err != nil {
 		return errors.Join(all, err)
 	}
-	o.ReturnPath = nil // these mails have no row that a report could be about
 	t, err := mailer.NewTransport(o)
 	if err != nil {
 		return errors.Join(all, err)
@@ -263,15 +262,15 @@ func (h *house) wordsOf(g *generation, n *digest.Notice, now time.Time) (subject
 			continue
 		}
 		if n.Over {
-			return w.over, fmt.Sprintf("It lasted %s:\n\n  %s\n\n%s", lasting(n.Lasted), n.Text, w.rest)
+			return w.over, fmt.Sprintf("It lasted %s:\n\n  %s\n\n%s", length(n.Lasted), n.Text, w.rest)
 		}
 		return w.begins, w.what + "\n\nYou are told once more when this is over."
 	}
 	return n.Cause, n.Text // never: the last row is everybody's
 }
 
-// lasting is a length of time in words that need no arithmetic.
-func lasting(d time.Duration) string {
+// length is a length of time in words that need no arithmetic.
+func length(d time.Duration) string {
 	d = d.Abs()
 	switch {
 	case d >= 48*time.Hour:

@@ -54,6 +54,8 @@ var functions = map[string]function{
 		help: `money(2000, "eur"): "20.00 EUR", of an amount in the currency's smallest unit`},
 	"plain": {run: plain, types: []any{new(func(any) string)},
 		help: "plain(s): the words of a text that holds HTML"},
+	"json": {run: unpack, types: []any{new(func(any) any)},
+		help: "json(s): what a text that holds JSON says; nil if it holds none, anything but a text as it is"},
 	"time": {run: instant, types: []any{new(func(any) any)},
 		help: "time(x): an instant of RFC 3339 and the like, or of Unix seconds, milliseconds, …; nil if it is none"},
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"html"
 	"math"
 	"regexp"
@@ -57,4 +58,19 @@ func plain(args ...any) (any, error) {
 		return ""
 	})
 	return capped(strings.TrimSpace(emptyLines.ReplaceAllString(html.UnescapeString(s), "\n\n"))), nil
+}
+
+// unpack reads the JSON that some tools put into a text of their payload.
+func unpack(args ...any) (any, error) {
+	s, ok := args[0].(string)
+	if !ok {
+		return args[0], nil
+	}
+	d := json.NewDecoder(strings.NewReader(s))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil || d.More() {
+		return nil, nil
+	}
+	return Value(v), nil
 }

@@ -52,6 +52,12 @@ func (cr *Crash) AddItems(ctx context.Context, d digest.Delivery) (digest.Result
 	return cr.Store.AddItems(ctx, d)
 }
 
+// AddBatch is the store's.
+func (cr *Crash) AddBatch(ctx context.Context, ds []digest.Delivery) ([]digest.Result, error) {
+	defer cr.call("AddBatch")()
+	return cr.Store.AddBatch(ctx, ds)
+}
+
 // Mark is the store's.
 func (cr *Crash) Mark(ctx context.Context, inbox string) (digest.Mark, error) {
 	defer cr.call("Mark")()
@@ -80,6 +86,12 @@ func (cr *Crash) ThreadOf(ctx context.Context, messageIDs []string) (project, th
 func (cr *Crash) Subscribers(ctx context.Context) ([]digest.Subscriber, error) {
 	defer cr.call("Subscribers")()
 	return cr.Store.Subscribers(ctx)
+}
+
+// Subscriber is the store's.
+func (cr *Crash) Subscriber(ctx context.Context, id int64) (digest.Subscriber, error) {
+	defer cr.call("Subscriber")()
+	return cr.Store.Subscriber(ctx, id)
 }
 
 // SaveSubscriber is the store's.
@@ -172,6 +184,18 @@ func (cr *Crash) FreeLeases(ctx context.Context, now time.Time) (int, error) {
 	return cr.Store.FreeLeases(ctx, now)
 }
 
+// SetMessage is the store's.
+func (cr *Crash) SetMessage(ctx context.Context, now time.Time, id int64, state, answer string) error {
+	defer cr.call("SetMessage")()
+	return cr.Store.SetMessage(ctx, now, id, state, answer)
+}
+
+// RecordBounce is the store's.
+func (cr *Crash) RecordBounce(ctx context.Context, n digest.BounceNote, who digest.Subscriber) error {
+	defer cr.call("RecordBounce")()
+	return cr.Store.RecordBounce(ctx, n, who)
+}
+
 // NextMessage is the store's.
 func (cr *Crash) NextMessage(ctx context.Context, lanes []string) (time.Time, error) {
 	defer cr.call("NextMessage")()
@@ -206,28 +230,4 @@ func (cr *Crash) BeginTrouble(ctx context.Context, t digest.Trouble) error {
 func (cr *Crash) EndTrouble(ctx context.Context, source, what string) error {
 	defer cr.call("EndTrouble")()
 	return cr.Store.EndTrouble(ctx, source, what)
-}
-
-// AddBatch is the store's.
-func (cr *Crash) AddBatch(ctx context.Context, ds []digest.Delivery) ([]digest.Result, error) {
-	defer cr.call("AddBatch")()
-	return cr.Store.AddBatch(ctx, ds)
-}
-
-// Subscriber is the store's.
-func (cr *Crash) Subscriber(ctx context.Context, id int64) (digest.Subscriber, error) {
-	defer cr.call("Subscriber")()
-	return cr.Store.Subscriber(ctx, id)
-}
-
-// SetMessage is the store's.
-func (cr *Crash) SetMessage(ctx context.Context, now time.Time, id int64, state, answer string) error {
-	defer cr.call("SetMessage")()
-	return cr.Store.SetMessage(ctx, now, id, state, answer)
-}
-
-// RecordBounce is the store's.
-func (cr *Crash) RecordBounce(ctx context.Context, n digest.BounceNote, who digest.Subscriber) error {
-	defer cr.call("RecordBounce")()
-	return cr.Store.RecordBounce(ctx, n, who)
 }
