@@ -129,11 +129,9 @@ func (h *house) leave(ctx context.Context, token string) error {
 	return err
 }
 
-// start puts a generation in force and runs its loops.
-func (h *house) start(ctx context.Context, g *generation) error {
-	if err := h.intake.SetPolicy(ctx, g.set.Policy); err != nil {
-		return err
-	}
+// settle writes down what a generation brings. It can fail, on a disk that is full for one; then the old one is still in
+// force.
+func (h *house) settle(ctx context.Context, g *generation) error {
 	c, err := h.desk.Import(ctx, g.entries)
 	if err != nil {
 		return fmt.Errorf("taking over subscribers: %w", err)
@@ -141,6 +139,11 @@ func (h *house) start(ctx context.Context, g *generation) error {
 	if c.Added+c.Changed > 0 {
 		h.log.Info("subscribers taken over from the file", "added", c.Added, "changed", c.Changed)
 	}
+	return h.intake.SetPolicy(ctx, g.set.Policy)
+}
+
+// start puts a settled generation in force and runs its loops.
+func (h *house) start(ctx context.Context, g *generation) {
 	h.hooks.SetTools(g.cfg.tools)
 	h.hooks.SetSources(g.sources)
 	h.gen.Store(g)
@@ -174,7 +177,6 @@ func (h *house) start(ctx context.Context, g *generation) error {
 			s.Transport.Close()
 		}
 	}
-	return nil
 }
 
 // every runs fn each second, or when kicked, until ctx ends. A fault is logged when it appears and when it goes, not

@@ -133,9 +133,10 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err
 	}
 	ctx, end := context.WithCancel(e.ctx)
 	defer end()
-	if err := h.start(ctx, g); err != nil {
+	if err := h.settle(ctx, g); err != nil {
 		return errors.Join(err, l.Close())
 	}
+	h.start(ctx, g)
 	srv := &http.Server{Handler: h.routes(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	served := make(chan error, 1)
@@ -247,11 +248,12 @@ func (h *house) reload(ctx context.Context) {
 		h.log.Error("not reloaded, the old configuration stays in force", "error", err)
 		return
 	}
-	h.stop()
-	if err := h.start(ctx, g); err != nil {
-		h.log.Error("reloading", "error", err)
+	if err := h.settle(ctx, g); err != nil {
+		h.log.Error("not reloaded, the old configuration stays in force", "error", err)
 		return
 	}
+	h.stop()
+	h.start(ctx, g)
 	h.log.Info("reloaded", "sources", len(cfg.Sources), "inboxes", len(cfg.Inboxes))
 }
 
