@@ -3,6 +3,7 @@ package tools
 import (
 	"mime"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -124,9 +125,12 @@ func namesIn(list []node) (out []string) {
 
 // isNtfy knows ntfy's JSON form: a topic, and nothing but its fields.
 func isNtfy(n node) bool {
-	return n.str("topic") != "" && (n.has("message") || n.has("title")) && onlyKeys(n, "topic", "message", "title", "tags", "priority", "attach", "click", "actions",
+	return ntfyTopic.MatchString(n.str("topic")) && (n.has("message") || n.has("title")) && onlyKeys(n, "topic", "message", "title", "tags", "priority", "attach", "click", "actions",
 		"markdown", "icon", "filename", "delay", "email", "call", "cache", "firebase", "sequence_id", "id", "time", "expires", "event", "attachment")
 }
+
+// ntfyTopic is the form of a topic's name (https://docs.ntfy.sh/publish/, "Publish message").
+var ntfyTopic = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
 
 func onlyKeys(n node, names ...string) bool {
 	known := fields(names...)
