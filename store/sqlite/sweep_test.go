@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -189,5 +190,46 @@ func TestSweepGivesSpaceBack(t *testing.T) {
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
+	}
+}
+
+// Old payloads give their space back, though their receipts stay: as they were but for header and payload.
+func TestSweepOfPayloadsGivesSpaceBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "q.db")
+	db := openAt(t, path, Options{})
+	const n = 400
+	for i := range n {
+		d := delivery(fmt.Sprint(i))
+		d.Receipt.ReceivedAt = t0
+		d.Receipt.Raw = make([]byte, 6000) // a page and a half, so that each row has a leaf to itself
+		rand.NewChaCha8([32]byte{byte(i), byte(i >> 8)}).Read(d.Receipt.Raw)
+		if _, err := db.AddItems(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pages := func() (pages int64) {
+		if err := db.read.QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
+			t.Fatal(err)
+		}
+		return pages
+	}
+	want, err := db.Receipt(t.Context(), 77)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := pages()
+	sweepAll(t, db, digest.SweepOrder{RawBefore: t0.Add(day)}, 50)
+	if after := pages(); after > before/4 {
+		t.Errorf("%d pages of %d are left", after, before)
+	}
+	want.Header, want.Raw = nil, nil
+	if got, err := db.Receipt(t.Context(), 77); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("receipt 77 is %+v, want %+v: %v", got, want, err)
+	}
+	if res, err := db.AddItems(t.Context(), delivery("77")); err != nil || !res.Duplicate {
+		t.Errorf("what came before its payload went is not known any more: %+v, %v", res, err)
+	}
+	if c, err := db.Counts(t.Context()); err != nil || c.Receipts[digest.Accepted] != n {
+		t.Errorf("counts %+v, want %d accepted: %v", c, n, err)
 	}
 }
