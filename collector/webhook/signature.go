@@ -107,6 +107,7 @@ var schemes = []scheme{
 	{tool: "Notion", header: "X-Notion-Signature", prefix: "sha256=", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "Terraform Cloud", header: "X-TFE-Notification-Signature", hash: sha512.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "SonarQube", header: "X-Sonar-Webhook-HMAC-SHA256", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "LaunchDarkly", header: "X-LD-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "Semaphore", header: "X-Semaphore-Signature-256", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "Phabricator, Phorge", header: "X-Phabricator-Webhook-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "npm", header: "X-Npm-Signature", prefix: "sha256=", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},

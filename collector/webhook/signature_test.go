@@ -62,6 +62,7 @@ func TestSignatures(t *testing.T) {
 		{"Notion", "secret", one, []string{"X-Notion-Signature", "sha256=" + mac256}, at},
 		{"Terraform Cloud", "secret", one, []string{"X-TFE-Notification-Signature", mac512}, at},
 		{"SonarQube", "secret", one, []string{"X-Sonar-Webhook-HMAC-SHA256", mac256}, at},
+		{"LaunchDarkly", "secret", one, []string{"X-LD-Signature", mac256}, at},
 		{"Semaphore", "secret", one, []string{"X-Semaphore-Signature-256", mac256}, at},
 		{"Phabricator", "secret", one, []string{"X-Phabricator-Webhook-Signature", mac256}, at},
 		{"npm", "secret", one, []string{"X-Npm-Signature", "sha256=" + mac256}, at},
