@@ -17,7 +17,10 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
 
 FUZZTIME ?= 30s
 KILLS    ?= 200
+SOAK     ?= 1h
+CUTS     ?= 10
 CHAOS    ?= 10m
+YEAR     ?= 365
 OUT      ?= $(or $(TMPDIR),/tmp)/quietpost-lines.tsv
 
 prefix       ?= /usr/local
@@ -81,14 +84,27 @@ slots: ## schedules in every zone from 2020 to 2040 against an independent refer
 	QUIETPOST_SLOTS=all go test -count=1 -v -timeout 2h -run 'Reference' ./digest/schedule
 
 .PHONY: crash
-crash: ## the long drill: KILLS (200) times kill -9, then an audit of the reader's mails
+crash: ## the long drill: KILLS (200) times kill -9, and at each write and sync, then an audit of the reader's mails
 	test/install.sh
-	QUIETPOST_KILLS=$(KILLS) go test -count=1 -v -timeout 4h -run '^TestKill9$$' ./test
+	QUIETPOST_KILLS=$(KILLS) QUIETPOST_SYSCALLS=all go test -count=1 -v -timeout 4h -run '^(TestKill9|TestKilledAtAWrite|TestASyncThatFails)$$' ./test
 
 .PHONY: chaos-imap
 chaos-imap: ## CHAOS (10m) of faults against a real Dovecot under steady delivery: every mail exactly one item
 	test/install.sh
 	QUIETPOST_CHAOS=$(CHAOS) go test -count=1 -v -timeout 4h -run '^TestChaosIMAP$$' ./test
+
+.PHONY: soak
+soak: ## SOAK (1h) of 100 webhooks a second with digests, alerts and a mail server that fails: nothing grows, nothing is lost
+	QUIETPOST_SOAK=$(SOAK) go test -count=1 -v -timeout 48h -run '^TestSoak$$' ./test
+
+.PHONY: powercut
+powercut: build ## pull the plug of a virtual machine CUTS (10) times; installs qemu on Debian and Ubuntu
+	test/powercut/prepare.sh bin/quietpost bin/powercut
+	QUIETPOST_POWERCUT=$(CURDIR)/bin/powercut QUIETPOST_CUTS=$(CUTS) go test -count=1 -v -timeout 2h -run '^TestPowerCut$$' ./test
+
+.PHONY: year
+year: ## YEAR (365) days of 200 people in one database: its size, and what a day costs in it
+	QUIETPOST_YEAR=$(YEAR) go test -count=1 -v -timeout 4h -run '^TestYear$$' ./test/bench
 
 .PHONY: install
 install: build ## binary, unit, user and example to DESTDIR, prefix (/usr/local); starts nothing

@@ -1,6 +1,9 @@
 package digest
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // An AlertPolicy bounds how often a person is alerted.
 type AlertPolicy struct {
@@ -53,6 +56,7 @@ const toldByDigest = time.Minute
 // digest, which shows in full what no alert has told.
 func NextAlert(now time.Time, p AlertPolicy, who *Subscriber, incidents []Incident, marks map[int64]AlertMark,
 	recent []time.Time, project func(string) string, quietUntil time.Time) AlertStep {
+	recent = slices.DeleteFunc(slices.Clone(recent), now.Before) // a clock that was set back must hold nothing up
 	var due []AlertPart
 	var wait time.Time
 	later := func(t time.Time) {
@@ -70,7 +74,7 @@ func NextAlert(now time.Time, p AlertPolicy, who *Subscriber, incidents []Incide
 		if len(fresh) == 0 {
 			continue
 		}
-		at := dueAt(p, inc, mark, fresh)
+		at := dueAt(now, p, inc, mark, fresh)
 		if at.After(now) {
 			later(at)
 			continue
@@ -145,10 +149,10 @@ func covered(who *Subscriber, number int64) bool {
 	return n > 0
 }
 
-func dueAt(p AlertPolicy, inc *Incident, mark AlertMark, fresh []Item) time.Time {
+func dueAt(now time.Time, p AlertPolicy, inc *Incident, mark AlertMark, fresh []Item) time.Time {
 	switch {
-	case mark.N == 0:
-		return fresh[0].ReceivedAt
+	case mark.N == 0, mark.At.After(now): // or the clock was set back since the last mail
+		return earlier(fresh[0].ReceivedAt, now)
 	case mark.N == 1, !inc.ResolvedAt.IsZero():
 		return mark.At.Add(p.Gather)
 	}

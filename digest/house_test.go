@@ -93,7 +93,7 @@ func newHouse(t *testing.T, people ...digest.Entry) *house {
 	w := &words{}
 	h.builder = &digest.Builder{Store: h.store, Renderer: w, Composer: w}
 	h.desk = &digest.Desk{Store: h.store}
-	h.sender = &digest.Sender{Store: h.store, Transport: h.server, Lanes: []string{digest.LaneAlert, digest.LaneDigest},
+	h.sender = &digest.Sender{Store: h.store, Transport: h.server, Owed: &digest.Owed{}, Lanes: []string{digest.LaneAlert, digest.LaneDigest},
 		Timeout: time.Minute, Now: func() time.Time { return h.now }, Jitter: func() float64 { return 0.5 }}
 	_, err = h.desk.Import(h.ctx, people)
 	h.must(err)

@@ -55,6 +55,9 @@ type Report struct {
 	Answer string
 }
 
+// FarOff is further than anything waits: what is to wait longer was written down while the clock was wrong, and is due.
+const FarOff = 48 * time.Hour
+
 // Give up on a message that no server has taken for so long, and in so many attempts: after days without any server each
 // message still has its tries.
 const (

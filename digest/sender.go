@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -14,6 +15,7 @@ type Sender struct {
 	Store     OutboxStore
 	Transport Transport
 	Lanes     []string
+	Owed      *Owed            // shared by all senders of a store, over reloads
 	Most      int              // messages that one lease takes; 0: eight
 	Timeout   time.Duration    // of one message's exchange
 	Now       func() time.Time // an exchange takes its time, so that one now is not enough
@@ -34,8 +36,11 @@ const batch = 8
 const stopGrace = 7 * time.Second
 
 // Batch leases and sends up to a batch. It gives what was done with each; a message whose report could not be written is
-// not among them, and comes again when its lease runs out. When ctx ends, the rest of the batch is given back at once.
+// not among them: its report is Owed. When ctx ends, the rest of the batch is given back at once.
 func (s *Sender) Batch(ctx context.Context) (done []Sent, err error) {
+	if err := s.Owed.write(ctx, s.Store, s.Now()); err != nil {
+		return nil, err
+	}
 	now := s.Now()
 	if now.Before(s.until) && s.until.Sub(now) <= maxHold { // else the clock was set back
 		return nil, nil
@@ -124,7 +129,34 @@ func (s *Sender) report(ctx context.Context, r Report) error {
 			return nil
 		}
 	}
+	s.Owed.add(r)
 	return fmt.Errorf("message %d: writing down that it is %s: %w", r.ID, r.State, err)
+}
+
+// Owed are the ends of attempts that could not be written down, as when the disk is full. Nobody leases anything before
+// they are: a message that a server took would go again when its lease runs out.
+type Owed struct {
+	mu      sync.Mutex
+	reports []Report
+}
+
+func (o *Owed) add(rs ...Report) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.reports = append(o.reports, rs...)
+}
+
+func (o *Owed) write(ctx context.Context, store OutboxStore, now time.Time) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.reports) == 0 {
+		return nil
+	}
+	if _, err := store.Report(ctx, now, o.reports); err != nil {
+		return fmt.Errorf("writing down what became of %d messages: %w", len(o.reports), err)
+	}
+	o.reports = nil
+	return nil
 }
 
 // giveBack frees leased messages that were not tried.
@@ -137,5 +169,8 @@ func (s *Sender) giveBack(msgs []Message) error {
 		return nil
 	}
 	_, err := s.Store.Report(context.Background(), s.Now(), rs)
+	if err != nil {
+		s.Owed.add(rs...)
+	}
 	return err
 }

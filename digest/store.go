@@ -126,7 +126,8 @@ type OutboxStore interface {
 	AddMessage(ctx context.Context, m Message) error
 
 	// Lease takes up to limit Queued messages of the lanes whose NextAt is at now or before, or Sending ones whose lease has
-	// run out: alerts first, then by NextAt and ID. Messages with an edition to the address of a Suspended subscriber wait. Each is written down as an attempt before it is returned: State
+	// run out; both too where that is further off than FarOff. Alerts first, then by NextAt and ID. Messages with an edition to
+	// the address of a Suspended subscriber wait. Each is written down as an attempt before it is returned: State
 	// Sending, Attempts and Lease one higher, LeasedUntil as given.
 	Lease(ctx context.Context, now, until time.Time, lanes []string, limit int) ([]Message, error)
 
@@ -148,7 +149,8 @@ type OutboxStore interface {
 	// says that a note of this MessageID and Class is there, ErrConflict that the subscriber's Revision is another.
 	RecordBounce(ctx context.Context, n BounceNote, who Subscriber) error
 
-	// NextMessage is when the earliest message of the lanes is due, counting leases that will run out; zero for none.
+	// NextMessage is when the earliest message of the lanes is due, counting leases that will run out, as they are stored;
+	// zero for none.
 	NextMessage(ctx context.Context, lanes []string) (time.Time, error)
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -38,6 +39,7 @@ type house struct {
 	url     string
 	log     journal
 	process *process
+	under   []string // what the daemon is run by, such as strace; empty: by nobody
 }
 
 // A process is one life of the daemon.
@@ -141,7 +143,8 @@ func (h *house) must(err error) {
 // launch starts the daemon and does not wait for it.
 func (h *house) launch() {
 	h.t.Helper()
-	cmd := exec.Command(binary, "serve", "--config", h.file)
+	args := append(slices.Clone(h.under), binary, "serve", "--config", h.file)
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = h.dir, &h.log, &h.log
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "GORACE=halt_on_error=0"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the test is killed

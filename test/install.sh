@@ -3,7 +3,8 @@
 # silent when all is there. Starts no service, and replaces no mail server that is installed.
 set -euo pipefail
 
-packages=(dovecot-imapd dovecot-lmtpd postfix opendkim opendkim-tools ca-certificates systemd gcc libc6-dev make)
+packages=(dovecot-imapd dovecot-lmtpd postfix opendkim opendkim-tools ca-certificates systemd gcc libc6-dev make
+	strace e2fsprogs util-linux)
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 

@@ -131,10 +131,10 @@ func TestDoctor(t *testing.T) {
 	var out, words bytes.Buffer
 	e := s.env(t.Context())
 	e.stdout, e.stderr = &out, &words
-	if code := run(e, []string{"doctor", "--config", s.file}); code != 1 || !strings.Contains(words.String(), "4 things are not well") {
+	if code := run(e, []string{"doctor", "--config", s.file}); code != 1 || !strings.Contains(words.String(), "5 things are not well") {
 		t.Errorf("exit %d, %s", code, words.String())
 	}
-	for _, want := range []string{"ok    inbox good: connect: 127.0.0.1 port", "ok    inbox good: login: as updates", "ok    inbox good: folder: INBOX holds 0 mails",
+	for _, want := range []string{"ok    disk: ", "ok    database: ", "is sound", "ok    clock: ", "FAIL  base_url: nothing answers at https://quiet.example.com", "ok    inbox good: connect: 127.0.0.1 port", "ok    inbox good: login: as updates", "ok    inbox good: folder: INBOX holds 0 mails",
 		"FAIL  inbox wrong: login: the server refuses updates: ", "→ is the password right", "FAIL  inbox gone: connect: ", "connection refused", "→ nothing listens there",
 		"FAIL  inbox folder: after: the server cannot move mails", "FAIL  inbox nosecret: "} {
 		if !strings.Contains(out.String(), want) {
@@ -149,7 +149,7 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	var list []finding
-	if err := json.Unmarshal(out.Bytes(), &list); err != nil || len(list) < 8 || !list[0].OK || list[0].Probe != "inbox good: connect" {
+	if err := json.Unmarshal(out.Bytes(), &list); err != nil || len(list) < 8 || !list[0].OK || list[0].Probe != "disk" {
 		t.Errorf("%v %+v", err, list)
 	}
 }

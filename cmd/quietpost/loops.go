@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
-	"strings"
 	"sync"
 	"time"
 
@@ -84,7 +83,7 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 		if err != nil {
 			return nil, fmt.Errorf("mail.smtp: %w", err)
 		}
-		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Lanes: lanes, Most: most, Timeout: sendTimeout, Now: h.e.now,
+		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Owed: &h.owed, Lanes: lanes, Most: most, Timeout: sendTimeout, Now: h.e.now,
 			Jitter: jitter, Bounced: h.bounced})
 	}
 	for i := range cfg.Inboxes {
@@ -152,6 +151,7 @@ func (h *house) start(ctx context.Context, g *generation) error {
 	run(func() { h.every(ctx, g, "alerts", h.alerts, h.tickAlerts) })
 	run(func() { h.every(ctx, g, "digests", nil, h.tickDigests) })
 	run(func() { h.every(ctx, g, "retention", nil, h.sweep) })
+	run(func() { h.every(ctx, g, operatorsLoop, nil, h.tickNotices) })
 	run(func() { h.every(ctx, g, "watch", h.watch.kick, h.tickWatch) })
 	for i, s := range g.senders {
 		name := fmt.Sprintf("sender %d", i)
@@ -191,13 +191,13 @@ func (h *house) every(ctx context.Context, g *generation, name string, kicked <-
 		}
 		if is := fmt.Sprint(err); err != nil && is != was {
 			h.log.Error(name, "error", err)
-			h.tell(ctx, "loop/"+strings.Fields(name)[0], name+" cannot do its work", is+"\n\nIt is tried again every second.")
 			was = is
 		} else if err == nil && was != "" {
 			h.log.Info(name + " works again")
 			was = ""
 		}
 		g.note(name, err)
+		h.noteDisk(err)
 		select {
 		case <-ctx.Done():
 		case <-t.C:
@@ -234,7 +234,7 @@ func (h *house) tickDigests(ctx context.Context, g *generation) error {
 // sweep takes away what is kept long enough, a little at a time, so that intake hardly notices.
 func (h *house) sweep(ctx context.Context, g *generation) error {
 	now := h.e.now()
-	if now.Sub(g.swept).Abs() < sweepEvery {
+	if now.Sub(g.swept).Abs() < sweepEvery || !h.steady() {
 		return nil
 	}
 	c, err := h.store.Counts(ctx)
@@ -321,7 +321,7 @@ func (h *house) sent(g *generation, s *digest.Sent) {
 	default:
 		log.Warn("to be tried again", "answer", s.Report.Answer, "at", s.Report.NextAt.UTC().Format(time.RFC3339))
 	}
-	if errors.As(s.Err, &se) && se.Code != 0 {
+	if errors.As(s.Err, &se) && se.Code != 0 && se.About != digest.AboutServer {
 		g.reached(nil) // a server that refuses one mail is a server that can be spoken to
 		return
 	}

@@ -36,7 +36,8 @@ type env struct {
 	stderr io.Writer
 	getenv func(string) string
 	now    func() time.Time
-	dns    mailer.Resolver // nil: the DNS is not asked
+	uptime func() time.Duration // a clock that nobody can set; nil: the machine's
+	dns    mailer.Resolver      // nil: the DNS is not asked
 	config string
 	json   bool
 }

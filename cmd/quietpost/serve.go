@@ -68,7 +68,9 @@ type house struct {
 
 	alerts chan struct{} // kicks: they only save waiting
 	outbox chan struct{}
+	owed   digest.Owed
 	watch  watch
+	health health
 }
 
 // serve wires the daemon in one straight line, runs it until e.ctx ends, and takes it down in the opposite order. ready,
@@ -102,7 +104,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err
 	if h.instance, err = store.InstanceKey(e.ctx); err != nil {
 		return err
 	}
-	h.intake = &digest.Intake{Store: store, Kick: h.kicked, Quarantined: h.quarantined}
+	h.intake = &digest.Intake{Store: noting{store, h}, Kick: h.kicked, Quarantined: h.quarantined}
 	h.bounces = &digest.Bounces{Store: store, Instance: h.instance, Policy: digest.DefaultBouncePolicy(), Now: e.now, Recorded: h.recorded}
 	h.hooks = webhook.New(webhook.Options{Intake: h.intake, Now: e.now, Log: log, Registry: h.registry,
 		Refused: h.watch.refuse, TrustedProxies: cfg.HTTP.TrustedProxies, BaseURL: cfg.BaseURL})
@@ -111,6 +113,9 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err
 		Project:  func(key string) string { return h.gen.Load().set.Policy.Project(key) },
 		Title:    func(key string) string { return h.gen.Load().set.Policy.Title(key) },
 		Zone:     cfg.TimeZone, Log: log, Version: version})
+	if err := h.lastRan(e.ctx); err != nil {
+		return err
+	}
 	freed, err := store.FreeLeases(e.ctx, e.now())
 	if err != nil {
 		return err
@@ -159,6 +164,9 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err
 // ready tells what cannot take or send now.
 func (h *house) ready(ctx context.Context) (out []web.Problem) {
 	if _, err := h.store.Counts(ctx); err != nil {
+		out = append(out, web.Problem{Part: "database", Text: err.Error()})
+	}
+	if err := h.health.disk(); err != nil {
 		out = append(out, web.Problem{Part: "database", Text: err.Error()})
 	}
 	g := h.gen.Load()

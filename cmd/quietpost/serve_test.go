@@ -23,11 +23,18 @@ import (
 )
 
 // clock is one that the test moves.
-type clock struct{ atomic.Int64 }
+type clock struct {
+	atomic.Int64
+	ahead atomic.Int64 // of what time has passed: where somebody set it
+}
 
-func (c *clock) now() time.Time    { return time.UnixMilli(c.Load()).UTC() }
-func (c *clock) set(t time.Time)   { c.Store(t.UnixMilli()) }
-func (c *clock) at(s string) error { t, err := time.Parse(time.DateTime, s); c.set(t); return err }
+func (c *clock) now() time.Time  { return time.UnixMilli(c.Load()).UTC() }
+func (c *clock) set(t time.Time) { c.Store(t.UnixMilli()) }
+func (c *clock) uptime() time.Duration {
+	return time.Duration(c.Load()-c.ahead.Load()) * time.Millisecond
+}
+func (c *clock) jump(d time.Duration) { c.ahead.Add(d.Milliseconds()); c.Add(d.Milliseconds()) }
+func (c *clock) at(s string) error    { t, err := time.Parse(time.DateTime, s); c.set(t); return err }
 
 // inbox is a mail server that keeps what it takes.
 type inbox struct {
@@ -164,7 +171,7 @@ func (s *service) must(err error) {
 }
 
 func (s *service) env(ctx context.Context) *env {
-	return &env{ctx: ctx, stdin: strings.NewReader(""), stdout: io.Discard, stderr: &s.log, getenv: func(string) string { return "" }, now: s.clock.now}
+	return &env{ctx: ctx, stdin: strings.NewReader(""), stdout: io.Discard, stderr: &s.log, getenv: func(string) string { return "" }, now: s.clock.now, uptime: s.clock.uptime}
 }
 
 func (s *service) start() {

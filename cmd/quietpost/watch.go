@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,6 +72,9 @@ func (h *house) tickWatch(ctx context.Context, g *generation) error {
 	counted, ok := h.watch.due(now)
 	if !ok {
 		return nil
+	}
+	if !h.steady() { // what stands in the wrong year pushes what is right out
+		counted = slices.DeleteFunc(counted, func(s digest.SourceHour) bool { return s.Source == "" })
 	}
 	if len(counted) > 0 {
 		if err := h.store.AddSourceHours(ctx, counted); err != nil {

@@ -32,6 +32,8 @@ var signs = []sign{
 	{tool: "grafana", header: "User-Agent", starts: "Grafana"},
 	{tool: "cloudevents", header: "Content-Type", starts: "application/cloudevents"},
 	{tool: "cloudevents", header: "Ce-Specversion"},
+	{tool: "ntfy", header: NtfyTopic},
+	{tool: "gotify", header: "X-Gotify-Key"},
 
 	{tool: "jira", shape: func(n node) bool { return n.str("webhookEvent") != "" }}, // Server names itself in no header
 	{tool: "gitlab", shape: isGitLab},
@@ -45,6 +47,11 @@ var signs = []sign{
 	{tool: "alertmanager", shape: isAlertGroup},
 	{tool: "pagerduty", shape: isPagerDuty},
 	{tool: "sentry", shape: isSentry},
+	{tool: "msteams", shape: isMSTeams},
+	{tool: "googlechat", shape: isGoogleChat},
+	{tool: "ntfy", shape: isNtfy},
+	{tool: "gotify", shape: isGotify},
+	{tool: "telegram", shape: isTelegram},
 	{tool: "discord", shape: isDiscord},
 
 	// By these headers many tools sign; what the body is tells more.

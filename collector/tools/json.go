@@ -189,7 +189,7 @@ func webAddress(s string) string {
 var secretKeys = map[string]bool{
 	"secret": true, "client_secret": true, "webhook_secret": true, "token": true, "access_token": true,
 	"refresh_token": true, "verification_token": true, "api_key": true, "apikey": true, "password": true,
-	"passwd": true, "private_key": true, "hmacsignature": true,
+	"passwd": true, "private_key": true, "hmacsignature": true, "passcode": true,
 }
 
 const removed = `"[removed]"`

@@ -229,15 +229,18 @@ func (m *mapFile) mapped(h http.Header, body []byte) (Reading, error) {
 	if err != nil {
 		return Reading{}, err
 	}
-	headers := headersOf(h)
-	use, err := t.event(payload, headers)
+	scope, err := t.common.Scope(payload, headersOf(h))
+	if err != nil {
+		return Reading{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	use, err := t.event(scope)
 	if err != nil {
 		return Reading{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	if use == nil {
 		use = t.common
 	}
-	items, key, ignored, left, err := use.Read(payload, headers, MaxItems)
+	items, key, ignored, left, err := use.ReadIn(scope, MaxItems)
 	if err != nil {
 		return Reading{Key: key}, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
@@ -257,17 +260,13 @@ func (m *mapFile) mapped(h http.Header, body []byte) (Reading, error) {
 }
 
 // event finds the first event that fits.
-func (t *toolMap) event(payload any, headers rules.Headers) (*rules.Map, error) {
-	values, err := t.common.Values(payload, headers)
-	if err != nil {
-		return nil, err
-	}
+func (t *toolMap) event(scope *rules.Scope) (*rules.Map, error) {
 	for i := range t.events {
 		e := &t.events[i]
 		if e.when == nil {
 			return e.m, nil
 		}
-		v, err := e.when.Run(values)
+		v, err := e.when.In(scope)
 		if err != nil {
 			return nil, fmt.Errorf("on[%d].when: %w", i, err)
 		}

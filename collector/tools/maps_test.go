@@ -100,38 +100,41 @@ func shownFields(it *digest.Item) map[string]string {
 func TestMapFilesMangled(t *testing.T) {
 	l := library(t)
 	for name, m := range l.files {
-		for _, s := range m.samples {
-			var v any
-			if json.Unmarshal(s.Body, &v) != nil {
-				continue
-			}
-			mangled(v, func() {
-				body, err := json.Marshal(v)
-				if err != nil {
-					t.Fatal(err)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, s := range m.samples {
+				var v any
+				if json.Unmarshal(s.Body, &v) != nil {
+					continue
 				}
-				r, err := l.tools[name].Read(s.Header, body)
-				if err == nil && len(r.Items) == 0 && r.Ignored == "" {
-					t.Errorf("%s, %s: nothing came of %s", name, s.Name, body)
-				}
-				for i := range r.Items {
-					if strings.TrimSpace(r.Items[i].Title) == "" {
-						t.Errorf("%s, %s: an item without title came of %s", name, s.Name, body)
+				mangled(v, func() {
+					body, err := json.Marshal(v)
+					if err != nil {
+						t.Fatal(err)
 					}
-				}
-			})
-		}
+					r, err := l.tools[name].Read(s.Header, body)
+					if err == nil && len(r.Items) == 0 && r.Ignored == "" {
+						t.Errorf("%s: nothing came of %s", s.Name, body)
+					}
+					for i := range r.Items {
+						if strings.TrimSpace(r.Items[i].Title) == "" {
+							t.Errorf("%s: an item without title came of %s", s.Name, body)
+						}
+					}
+				})
+			}
+		})
 	}
 }
 
-// mangled calls fn with each value of v, to depth 4, replaced in turn by odd ones.
-func mangled(v any, fn func()) { mangleBelow(v, 4, fn) }
+// mangled calls fn with each value of v, to depth 3, replaced in turn by odd ones.
+func mangled(v any, fn func()) { mangleBelow(v, 3, fn) }
 
 func mangleBelow(v any, depth int, fn func()) {
 	if depth == 0 {
 		return
 	}
-	odd := []any{nil, "", 7.0, true, []any{}, map[string]any{}, []any{"x"}}
+	odd := []any{nil, 7.0, []any{"x"}, map[string]any{}}
 	switch v := v.(type) {
 	case map[string]any:
 		for k, old := range v {

@@ -70,12 +70,17 @@ func Types() map[string]Tool {
 		"gitea":             {Name: "gitea", Read: Gitea},
 		"github":            {Name: "github", Read: GitHub, Limit: 25 << 20}, // GitHub's own cap of a payload
 		"gitlab":            {Name: "gitlab", Read: GitLab},
+		"googlechat":        {Name: "googlechat", Read: GoogleChat},
+		"gotify":            {Name: "gotify", Read: Gotify},
 		"grafana":           {Name: "grafana", Read: Grafana},
 		"jira":              {Name: "jira", Read: Jira},
 		"linear":            {Name: "linear", Read: Linear},
+		"msteams":           {Name: "msteams", Read: MSTeams, Reply: "1"}, // what its connectors say, and clients look for
+		"ntfy":              {Name: "ntfy", Read: Ntfy, Query: true},
 		"pagerduty":         {Name: "pagerduty", Read: PagerDuty},
 		"sentry":            {Name: "sentry", Read: Sentry},
 		"slack":             {Name: "slack", Read: Slack, Reply: "ok"},
 		"standard-webhooks": {Name: "standard-webhooks", Read: StandardWebhooks},
+		"telegram":          {Name: "telegram", Read: Telegram, Query: true},
 	}
 }

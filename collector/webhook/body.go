@@ -137,7 +137,7 @@ func hidden(name string) bool {
 		return true
 	}
 	low := strings.ToLower(name)
-	for _, part := range []string{"authorization", "cookie", "token", "secret", "signature", "password", "api-key", "apikey", "credential", "hmac"} {
+	for _, part := range []string{"authorization", "cookie", "token", "secret", "signature", "password", "api-key", "apikey", "credential", "hmac", "gotify-key"} {
 		if strings.Contains(low, part) {
 			return true
 		}

@@ -23,6 +23,7 @@ func (h *Handler) hook(w http.ResponseWriter, r *http.Request) {
 		h.fault(w, "", problem{Status: http.StatusNotFound, Detail: "There is no source of this name."})
 		return
 	}
+	translate(r, src)
 	switch r.Method {
 	case http.MethodPost, http.MethodPut:
 		h.receive(w, r, src)
@@ -35,7 +36,7 @@ func (h *Handler) hook(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	case http.MethodGet, http.MethodHead:
 		switch {
-		case r.URL.RawQuery == "" || r.Method == http.MethodHead:
+		case (r.URL.RawQuery == "" && !publishes(r, src)) || r.Method == http.MethodHead:
 			sendText(w, http.StatusOK, "text/plain; charset=utf-8", "This is a door for deliveries: use POST.\n")
 			return
 		case h.firstContact(w, r, src):
@@ -53,7 +54,9 @@ func (h *Handler) hook(w http.ResponseWriter, r *http.Request) {
 // asForm makes of a GET with a query the form that a POST of the same would bring.
 func asForm(r *http.Request) *http.Request {
 	q := r.URL.Query()
-	q.Del(accessToken)
+	for _, secret := range []string{accessToken, "token", "auth"} {
+		q.Del(secret)
+	}
 	r = r.Clone(r.Context())
 	text := q.Encode()
 	r.Header.Del("Content-Encoding")
@@ -127,6 +130,10 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 			return
 		case tool.Status != 0:
 			w.WriteHeader(tool.Status)
+			return
+		}
+		if own := h.reply(&d, res); own != nil {
+			send(w, http.StatusOK, "application/json", own)
 			return
 		}
 		send(w, status, "application/json", a)

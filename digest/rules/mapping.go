@@ -82,11 +82,16 @@ const workOfMap = 5 * MaxWork
 // Read makes items of a payload as Value gives it, at most max; left is how many entries are left over. When there is none,
 // ignored says why. An error names the key whose expression is at fault.
 func (m *Map) Read(payload any, headers Headers, max int) (items []digest.Item, key string, ignored digest.Reason, left int, err error) {
-	values := map[string]any{"payload": payload, "headers": headers}
-	work := &meter{limit: workOfMap}
-	if err := m.bind(work, values); err != nil {
+	s, err := m.Scope(payload, headers)
+	if err != nil {
 		return nil, "", "", 0, err
 	}
+	return m.ReadIn(s, max)
+}
+
+// ReadIn is Read in a scope that a map with the same lets has made.
+func (m *Map) ReadIn(s *Scope, max int) (items []digest.Item, key string, ignored digest.Reason, left int, err error) {
+	work, values := s.work, s.values
 	if m.key != nil {
 		v, err := m.key.run(work, values)
 		if err != nil {
@@ -194,10 +199,18 @@ func list(v any) ([]any, error) {
 	return out, nil
 }
 
-// Values are what the expressions of a map may name, for conditions of the same payload: payload, headers and its lets.
-func (m *Map) Values(payload any, headers Headers) (map[string]any, error) {
-	values := map[string]any{"payload": payload, "headers": headers}
-	return values, m.bind(&meter{limit: workOfMap}, values)
+// A Scope is what the expressions of a map may name for one payload, and the budget that they share. It is for one
+// goroutine.
+type Scope struct {
+	work   *meter
+	values map[string]any
+}
+
+// Scope works out the map's lets over a payload, once for all maps and conditions that have the same.
+func (m *Map) Scope(payload any, headers Headers) (*Scope, error) {
+	s := &Scope{work: &meter{limit: workOfMap}}
+	s.values = s.work.scales(map[string]any{"payload": payload, "headers": headers})
+	return s, m.bind(s.work, s.values)
 }
 
 // bind works out the lets.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"reflect"
 	"unicode/utf8"
+
+	"github.com/expr-lang/expr/vm"
 )
 
 // Bounds of one run, whatever an expression says and whatever it meets.
@@ -33,6 +35,16 @@ type meter struct {
 	work     int
 	limit    int
 	patterns []pattern
+	machine  vm.VM // one for all runs: its stack is made once
+}
+
+// scales puts into values what weighs for this meter.
+func (m *meter) scales(values map[string]any) map[string]any {
+	if values == nil {
+		values = map[string]any{}
+	}
+	values[weighName], values[stepName], values[matchName] = weigher(m.weigh), weigher(m.step), matcher(m.match)
+	return values
 }
 
 // weigh charges for a value as a whole: whoever gets it may look at all of it.

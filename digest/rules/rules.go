@@ -12,6 +12,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"regexp/syntax"
@@ -121,12 +122,12 @@ func (p *Program) run(m *meter, values map[string]any) (out any, err error) {
 		}
 	}()
 	m.patterns = p.patterns
-	env := map[string]any{weighName: weigher(m.weigh), stepName: weigher(m.step), matchName: matcher(m.match)}
-	for k, v := range values {
-		env[k] = v
+	env := values
+	if _, ready := values[weighName]; !ready {
+		env = m.scales(maps.Clone(values))
 	}
-	machine := vm.VM{MemoryBudget: MaxMade}
-	out, err = machine.Run(p.code, env)
+	m.machine.MemoryBudget = MaxMade
+	out, err = m.machine.Run(p.code, env)
 	if err != nil {
 		var fe *file.Error
 		switch {
@@ -139,6 +140,9 @@ func (p *Program) run(m *meter, values map[string]any) (out any, err error) {
 	}
 	return out, nil
 }
+
+// In evaluates the program over a scope's values; what it takes counts against the scope's budget.
+func (p *Program) In(s *Scope) (any, error) { return p.run(s.work, s.values) }
 
 // plainWords says what expr says without Go's names of types.
 func plainWords(s string) string {

@@ -34,12 +34,18 @@ type reopenable struct{ *DB }
 
 func (r reopenable) Reopen(t *testing.T) digest.Store { return openAt(t, r.path, Options{}) }
 
-func TestModel(t *testing.T) {
-	empty := filepath.Join(t.TempDir(), "empty.db") // made once and copied, since migrating takes longer than a run
-	if err := openAt(t, empty, Options{}).Close(); err != nil {
+// emptyFile is a new database. It is made once and copied, since migrating takes longer than a run.
+func emptyFile(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "empty.db")
+	if err := openAt(t, path, Options{}).Close(); err != nil {
 		t.Fatal(err)
 	}
-	made, err := os.ReadFile(empty)
+	return path
+}
+
+func TestModel(t *testing.T) {
+	made, err := os.ReadFile(emptyFile(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,4 +60,42 @@ func TestModel(t *testing.T) {
 		}
 		return db
 	})
+}
+
+// A dying is a database whose processes die: the next one finds the file and its WAL as they are.
+type dying struct {
+	t    *testing.T
+	path string
+	db   *DB
+}
+
+// Next implements storetest.Survivor. Nothing of the dead one runs any more, so that its files are as a kill leaves them
+// when they are copied; its connections are closed behind it.
+func (d *dying) Next() digest.Store {
+	next := filepath.Join(d.t.TempDir(), "quietpost.db")
+	for _, end := range []string{"", "-wal"} {
+		raw, err := os.ReadFile(d.path + end)
+		if err != nil && !(end != "" && os.IsNotExist(err)) {
+			d.t.Fatal(err)
+		}
+		if err := os.WriteFile(next+end, raw, 0o600); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	if d.db != nil {
+		if err := d.db.Close(); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	d.path = next
+	d.db = openAt(d.t, next, Options{})
+	return d.db
+}
+
+func TestKills(t *testing.T) {
+	if _, err := os.Stat("/dev/shm"); err == nil { // what a kill leaves does not hang on the disk, but time does
+		t.Setenv("TMPDIR", "/dev/shm")
+	}
+	path := emptyFile(t)
+	storetest.Kills(t, func(t *testing.T) storetest.Survivor { return &dying{t: t, path: path} }, false)
 }

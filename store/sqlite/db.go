@@ -132,6 +132,14 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 	return translate(copyTo(ctx, from, path))
 }
 
+// Probe writes a page: it finds out whether the database can be written. It counts, since SQLite writes nothing where
+// nothing changes.
+func (db *DB) Probe(ctx context.Context) error {
+	return db.writer.write(ctx, false, func(ctx context.Context, c *sql.Conn) error {
+		return exec(ctx, c, "UPDATE instance SET probes = probes + 1")
+	})
+}
+
 // Check reads the whole file and tells what is damaged in it.
 func (db *DB) Check(ctx context.Context) error {
 	var word string

@@ -113,7 +113,7 @@ func ready(ctx context.Context, c *sql.Conn, now time.Time, lanes []string, limi
 	}
 	// Mail to an address that is suspended waits.
 	const open = ` AND (edition = '' OR NOT EXISTS (SELECT 1 FROM subscribers WHERE state = 'suspended' AND address = recipient))
-		ORDER BY next_at, id LIMIT ?`
+		ORDER BY next_at, id LIMIT ?4`
 	var all []row
 	for _, lane := range lanes {
 		rank := int64(1)
@@ -124,11 +124,10 @@ func ready(ctx context.Context, c *sql.Conn, now time.Time, lanes []string, limi
 			r := row{rank: rank}
 			return r, rows.Scan(&r.id, &r.next)
 		}
-		for _, query := range []string{
-			"SELECT id, next_at FROM outbox WHERE lane = ? AND state = 'queued' AND next_at <= ?" + open,
-			"SELECT id, next_at FROM outbox WHERE lane = ? AND state = 'sending' AND leased_until <= ?" + open,
-		} {
-			rows, err := collect(ctx, c, scan, query, lane, at(now), limit)
+		for _, when := range []string{"state = 'queued' AND next_at <= ?2", "state = 'queued' AND next_at > ?3",
+			"state = 'sending' AND leased_until <= ?2", "state = 'sending' AND leased_until > ?3"} {
+			rows, err := collect(ctx, c, scan, "SELECT id, next_at FROM outbox WHERE lane = ?1 AND "+when+open,
+				lane, at(now), at(now.Add(digest.FarOff)), limit)
 			if err != nil {
 				return nil, err
 			}

@@ -72,6 +72,20 @@ var outboxTests = map[string]func(*fixture){
 		f.same("leased", got, want)
 		f.same("read", must(f.Message(bg, 1)), want)
 	},
+	"what would wait for too long was written by a wrong clock and is due": func(f *fixture) {
+		for _, id := range []string{"sending", "again"} {
+			f.ok(f.AddMessage(bg, message(id)))
+		}
+		future := t0.Add(4 * 365 * 24 * time.Hour)
+		for _, m := range must(f.Lease(bg, future, future.Add(time.Minute), lanes, 9)) {
+			if m.MessageID == "again" {
+				must(f.Report(bg, future, []digest.Report{{ID: m.ID, Lease: m.Lease, State: digest.Queued, NextAt: future.Add(time.Hour)}}))
+			}
+		}
+		at := future.Add(time.Minute - digest.FarOff) // both may wait as long as this
+		f.same("at its end", len(must(f.Lease(bg, at.Add(time.Hour), at, lanes, 9))), 0)
+		f.same("before", names(must(f.Lease(bg, at.Add(-time.Millisecond), t0, lanes, 9))), "sending again")
+	},
 	"a lease that has run out is taken again, and the old one is void": func(f *fixture) {
 		f.ok(f.AddMessage(bg, message("m")))
 		old := must(f.Lease(bg, t0, t0.Add(time.Minute), lanes, 1))[0]

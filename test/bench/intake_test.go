@@ -72,7 +72,7 @@ func median(v []float64) float64 {
 }
 
 // diskDir is a folder on a real disk: where files live in memory, a commit costs nothing and the figures lie.
-func diskDir(b *testing.B) string {
+func diskDir(b testing.TB) string {
 	b.Helper()
 	const tmpfs = 0x01021994 // TMPFS_MAGIC, statfs(2)
 	for _, parent := range []string{os.TempDir(), "."} {

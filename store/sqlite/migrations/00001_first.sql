@@ -4,8 +4,9 @@
 
 -- +goose Up
 CREATE TABLE instance (
-  id  INTEGER PRIMARY KEY CHECK (id = 1),
-  key BLOB NOT NULL                        -- 32 random bytes, made with the database
+  id     INTEGER PRIMARY KEY CHECK (id = 1),
+  key    BLOB    NOT NULL,                 -- 32 random bytes, made with the database
+  probes INTEGER NOT NULL DEFAULT 0        -- see DB.Probe
 ) STRICT;
 
 CREATE TABLE receipts (

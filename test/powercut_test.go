@@ -1,0 +1,130 @@
+package test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"quietpost/test/maillab"
+)
+
+// TestPowerCut runs the daemon in a virtual machine and pulls its plug, again and again: what was written and not synced is
+// gone with the machine's memory, which no kill of a process shows. QUIETPOST_POWERCUT is a folder that
+// powercut/prepare.sh has made; QUIETPOST_CUTS how often the plug is pulled.
+func TestPowerCut(t *testing.T) {
+	dir := os.Getenv("QUIETPOST_POWERCUT")
+	if dir == "" {
+		t.Skip("LEFT OUT: QUIETPOST_POWERCUT is not set; `make powercut` makes a virtual machine and pulls its plug")
+	}
+	cuts, err := strconv.Atoi(os.Getenv("QUIETPOST_CUTS"))
+	if err != nil || cuts < 1 {
+		t.Fatalf("QUIETPOST_CUTS %q is no number of cuts", os.Getenv("QUIETPOST_CUTS"))
+	}
+	h, s := lightHouse(t, "")
+	disk := filepath.Join(h.dir, "disk.img")
+	if out, err := exec.Command("cp", "--sparse=always", filepath.Join(dir, "empty.img"), disk).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	v := &virtual{house: h, dir: dir, disk: disk, port: maillab.FreePort(), smtp: s.port}
+	h.url = fmt.Sprintf("http://127.0.0.1:%d", v.port)
+	t.Cleanup(func() {
+		_ = h.process.cmd.Process.Kill() // it may have ended
+		<-h.process.done
+		if t.Failed() {
+			log := h.log.String()
+			t.Logf("the machine's last words:\n%s", log[max(0, len(log)-20_000):])
+		}
+	})
+	v.boot()
+	numbers, urgent := map[string]int64{}, map[string]bool{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	stopped := make(chan struct{})
+	for w := range 4 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stopped:
+					return
+				default:
+				}
+				title, hurry := fmt.Sprintf("s%d-%06d", w, i), i%50 == 25
+				header := map[string]string{"Authorization": "Bearer " + toolSecret, "Idempotency-Key": title}
+				body := fmt.Sprintf(`{"project": "p%d", "title": %q, "urgent": %t}`, i%3, title, hurry)
+				for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+					a, err := h.post("/v1/items", header, body)
+					if err == nil && (a.code == 202 || a.code == 200) && len(a.Items) == 1 {
+						mu.Lock()
+						numbers[title], urgent[title] = a.Items[0].Seq, hurry
+						mu.Unlock()
+						break
+					}
+					if time.Now().After(end) {
+						t.Errorf("%s: %v %d %s", title, err, a.code, a.text)
+						return
+					}
+				}
+			}
+		})
+	}
+	for range cuts {
+		time.Sleep(time.Second + rand.N(4*time.Second))
+		h.kill()
+		v.boot()
+	}
+	close(stopped)
+	wg.Wait()
+	numbers["s9-999999"] = h.item(`{"project": "p0", "title": "s9-999999"}`)
+	for _, reader := range []string{"reader@lab.test", "third@lab.test"} {
+		h.eventually("the last digest of "+reader, func() bool { return s.reaches(reader, numbers["s9-999999"]) })
+	}
+	time.Sleep(3 * time.Second) // what is being sent a second time comes now
+	t.Logf("%d cuts, %d updates accepted; %d mails came twice (SMTP's gap)", cuts, len(numbers),
+		s.prove(t, "reader@lab.test", numbers, urgent)+s.prove(t, "third@lab.test", numbers, urgent))
+}
+
+// virtual is a machine around the daemon.
+type virtual struct {
+	*house
+	dir, disk  string
+	port, smtp int
+}
+
+// boot starts the machine and waits until the daemon answers.
+func (v *virtual) boot() {
+	v.t.Helper()
+	cmd := exec.Command("qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "768", "-nodefaults", "-no-user-config",
+		"-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", filepath.Join(v.dir, "vmlinuz"), "-initrd", filepath.Join(v.dir, "initrd.gz"),
+		"-append", fmt.Sprintf("console=ttyS0 quiet panic=-1 mitigations=off smtp=%d", v.smtp),
+		"-drive", "file="+v.disk+",format=raw,if=virtio,cache=writeback",
+		"-netdev", fmt.Sprintf("user,id=n,hostfwd=tcp:127.0.0.1:%d-:8025", v.port), "-device", "virtio-net-pci,netdev=n,romfile=")
+	cmd.Stdout, cmd.Stderr = &v.log, &v.log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	v.must(cmd.Start())
+	p := &process{cmd: cmd, done: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.done)
+	}()
+	v.process = p
+	v.eventually("the daemon in the machine answers", func() bool {
+		select {
+		case <-p.done:
+			v.t.Fatalf("the machine ended: %v", p.err)
+		default:
+		}
+		resp, err := client.Get(v.url + "/healthz")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == 200
+	})
+}
