@@ -249,7 +249,9 @@ func (m *mapFile) mapped(h http.Header, body []byte) (Reading, error) {
 		r.Key = deliveryID(h)
 	}
 	for i := range items {
-		if it := &items[i]; it.Title == "" {
+		it := &items[i]
+		delete(it.Reasons, "project") // a source's own `project:` goes before what a tool names, in data as in Go
+		if it.Title == "" {
 			r.Hint = fillIn(it, h, body) || r.Hint
 		}
 	}

@@ -223,3 +223,20 @@ func TestMapsPage(t *testing.T) {
 		checkSample(t, l, "deploybot", &s)
 	}
 }
+
+// A source that was given a project keeps it, whatever project a map file reads from the payload.
+func TestMapFileProject(t *testing.T) {
+	l := library(t)
+	p := digest.NewPolicy(digest.Policy{Sources: map[string]string{"uptime": "apollo"}})
+	for source, want := range map[string]string{"uptime": "apollo", "other": "shop"} {
+		r, err := l.tools["uptime-kuma"].Read(http.Header{}, l.Samples("uptime-kuma")[0].Body)
+		if err != nil || len(r.Items) != 1 {
+			t.Fatal(r, err)
+		}
+		it := &r.Items[0]
+		it.Source, it.Tool = source, "uptime-kuma"
+		if p.Decide(it); it.Project != want {
+			t.Errorf("source %s: project %s, want %s (%s)", source, it.Project, want, it.Reasons["project"])
+		}
+	}
+}
