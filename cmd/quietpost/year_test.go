@@ -7,6 +7,7 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,6 +55,7 @@ type year struct {
 	builder *digest.Builder
 	set     *digest.Settings
 	payload []byte
+	urls    []byte // what makes a real delivery of GitHub's 20 KB long: addresses in which only names and numbers change
 	posted  int
 	shown   int
 }
@@ -66,6 +68,9 @@ func newYear(t *testing.T) *year {
 	t.Cleanup(func() { y.must(y.store.Close()) })
 	y.payload, err = os.ReadFile(filepath.Join("..", "..", "collector", "tools", "testdata", "github", "pull_request.opened.json"))
 	y.must(err)
+	for i := 0; len(y.urls) < 100_000; i++ {
+		y.urls = fmt.Appendf(y.urls, `"url_%d":"https://api.github.example.com/repos/acme/project-%d/pulls/%d/%s{/sha}",`, i%40, i%yearProjects, i*7919%100_003, noise(16+i%5))
+	}
 	key, err := y.store.InstanceKey(y.ctx)
 	y.must(err)
 	y.set = &digest.Settings{Policy: digest.NewPolicy(digest.Policy{}), Top: 20, BaseURL: "https://quiet.example.com", Instance: key,
@@ -139,7 +144,7 @@ func (y *year) post(n int) {
 	for w := range 32 {
 		wg.Go(func() {
 			for i := first + w; i < y.posted; i += 32 {
-				raw := []byte(strings.ReplaceAll(string(y.payload), "1347", strconv.Itoa(i)))
+				raw := slices.Concat(y.payload, y.urls[i%977*64:][:20_000])
 				_, err := y.intake.Accept(y.ctx, digest.Delivery{Items: []digest.Item{{Project: fmt.Sprintf("project-%d", i*7%yearProjects),
 					Title: fmt.Sprintf("Search answers in half the time, step %d of the plan", i), Body: strings.Repeat("What changed, and why, in a few plain lines. ", 8),
 					URL: fmt.Sprintf("https://git.example.com/acme/project/pull/%d", i), Author: fmt.Sprint("person", i%yearPeople), Kind: "review",
