@@ -109,7 +109,7 @@ type officer struct {
 func newOfficer(t *testing.T, port, mails int) *officer {
 	o := &officer{t: t, store: storetest.NewMemory(), now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
 	tr := transport(t, "127.0.0.1", port, func(o *TransportOptions) { o.Timeout = 300 * time.Millisecond })
-	o.sender = &digest.Sender{Store: o.store, Transport: tr, Lanes: []string{digest.LaneAlert, digest.LaneDigest}, Timeout: time.Minute,
+	o.sender = &digest.Sender{Store: o.store, Transport: tr, Owed: &digest.Owed{}, Lanes: []string{digest.LaneAlert, digest.LaneDigest}, Timeout: time.Minute,
 		Now: func() time.Time { return o.now }, Jitter: func() float64 { return 0.5 }}
 	for i := range mails {
 		id := fmt.Sprintf("m%d@example.com", i)
