@@ -172,6 +172,7 @@ type lab struct {
 	port   int
 	ln     net.Listener
 	server *imapserver.Server
+	served chan struct{} // closed when the server has left its listener
 	tls    *tls.Config
 	mode   string
 	caps   imap.CapSet
@@ -210,11 +211,14 @@ func (l *lab) start() {
 	if l.mode == TLSImplicit {
 		ln = tls.NewListener(ln, l.tls)
 	}
-	go l.server.Serve(ln)
+	server, served := l.server, make(chan struct{})
+	l.served = served
+	go func() { defer close(served); server.Serve(ln) }()
 }
 
 func (l *lab) halt() {
-	l.ln.Close() // the server may not have got round to it yet
+	l.ln.Close()
+	<-l.served // the server may not have got round to its listener yet, and its Close must not come in between
 	l.server.Close()
 }
 
