@@ -209,12 +209,12 @@ func corpusHooks(t *testing.T, h *house, root string, hooks []sample) {
 		switch {
 		case a.code == 202 && (a.Status == "accepted" && len(a.Items) > 0 || a.Status == "quarantined" && a.ID != ""),
 			a.code == 200 && (a.Status == "duplicate" || a.Status == "ignored" && a.Reason != ""),
-			a.code/100 == 2 && a.Status == "" && len(a.text) < 100: // in the tool's own words; see the counters below
+			a.code/100 == 2 && a.Status == "": // in the tool's own words; see the counters below
 		default:
 			t.Errorf("%s: %d %s", s.file, a.code, a.text)
 		}
 		if a.Status == "" {
-			a.Status = fmt.Sprintf("%d %s", a.code, a.text)
+			a.Status = fmt.Sprintf("%d in its own words", a.code)
 		}
 		if c.by[a.Status]++; a.Status == "quarantined" {
 			t.Logf("quarantined: %s: %s", s.file, a.Reason)
