@@ -1,0 +1,150 @@
+package tools
+
+import (
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"quietpost/digest"
+)
+
+// A tally counts, of the deliveries in which a map file names a field, those in which generic found the same.
+type tally struct{ right, of int }
+
+func (t *tally) add(right bool) {
+	t.of++
+	if right {
+		t.right++
+	}
+}
+
+func (t *tally) percent() int { return 100 * t.right / max(t.of, 1) }
+
+// meaning are the words of a text that carry it, without those that any line may have.
+func meaning(s string) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		switch w {
+		case "a", "an", "the", "of", "in", "on", "to", "by", "for", "is", "was", "are", "with", "at", "from", "and", "has", "it", "no", "not":
+		default:
+			out[w] = true
+		}
+	}
+	return out
+}
+
+// alike is how much two titles say the same, from 0 to 100: the harmonic mean of the share of one's words in the other.
+func alike(a, b string) int {
+	x, y, both := meaning(a), meaning(b), 0
+	for w := range x {
+		if y[w] {
+			both++
+		}
+	}
+	return 200 * both / max(len(x)+len(y), 1)
+}
+
+// aliases of the words for levels, where a map file and a payload call one thing by two names.
+var sameLevel = map[string]string{"warn": "warning", "err": "error", "informational": "info", "information": "info"}
+
+func level(s string) string { return orElse(sameLevel[strings.ToLower(s)], strings.ToLower(s)) }
+
+// heldOut tells the third of the tools that generic's rules were not tuned with: their score is what a tool may expect
+// that nobody has heard of.
+func heldOut(tool string) bool {
+	h := fnv.New32a()
+	h.Write([]byte(tool))
+	return h.Sum32()%3 == 0
+}
+
+// TestGenericAlone reads the samples of all map files as if nobody had heard of their tools, and compares what generic
+// makes of them with what the map file says.
+func TestGenericAlone(t *testing.T) {
+	l := library(t)
+	scores := map[bool]map[string]*tally{true: {}, false: {}}
+	for _, name := range slices.Sorted(maps.Keys(l.files)) {
+		score := scores[heldOut(name)]
+		for _, s := range l.files[name].samples {
+			if s.Ignored != "" {
+				continue
+			}
+			header := http.Header{"Content-Type": {"application/json"}}
+			for k, v := range s.Header {
+				header[k] = v
+			}
+			mapped, err := l.tools[name].Read(header, s.Body)
+			if err != nil || len(mapped.Items) == 0 {
+				t.Fatalf("%s: %s: %v", name, s.Name, err)
+			}
+			alone, err := Generic(header, s.Body)
+			if err != nil || len(alone.Items) == 0 {
+				if alone.Ignored == "" {
+					t.Errorf("%s: %s is not read: %v", name, s.Name, err)
+				}
+				alone.Items = []digest.Item{{Title: "?"}}
+			}
+			missed := compare(score, &mapped.Items[0], &alone.Items[0])
+			if len(missed) > 0 && !heldOut(name) {
+				t.Logf("%-46s %s", name+": "+s.Name, strings.Join(missed, "\n"+strings.Repeat(" ", 54)))
+			}
+		}
+	}
+	for _, held := range []bool{false, true} {
+		var line []string
+		for _, field := range slices.Sorted(maps.Keys(scores[held])) {
+			n := scores[held][field]
+			line = append(line, fmt.Sprintf("%s %d of %d (%d %%)", field, n.right, n.of, n.percent()))
+		}
+		t.Logf("SUMMARY held out=%t: %s", held, strings.Join(line, ", "))
+	}
+}
+
+// compare counts what generic found of what the map file says, and tells what it did not.
+func compare(score map[string]*tally, want, got *digest.Item) (missed []string) {
+	note := func(field string, right bool, have, should string) {
+		if score[field] == nil {
+			score[field] = &tally{}
+		}
+		score[field].add(right)
+		if !right {
+			missed = append(missed, fmt.Sprintf("%s is %q, want %q", field, have, should))
+		}
+	}
+	note("title", alike(got.Title, want.Title) >= 60, got.Title, want.Title)
+	if p := digest.ProjectKey(want.Project); p != "" {
+		note("project", digest.ProjectKey(got.Project) == p, got.Project, want.Project)
+	}
+	if want.URL != "" {
+		note("url", got.URL == want.URL, got.URL, want.URL)
+	}
+	if want.Author != "" {
+		note("author", strings.EqualFold(got.Author, want.Author), got.Author, want.Author)
+	} else {
+		note("no author", got.Author == "", got.Author, want.Author)
+	}
+	if want.Level != "" {
+		note("level", level(got.Level) == level(want.Level), got.Level, want.Level)
+	}
+	if want.State != "" {
+		note("state", got.State == strings.ToLower(want.State), got.State, want.State)
+	}
+	note("over", digest.Resolved(strings.ToLower(got.State)) == digest.Resolved(strings.ToLower(want.State)), got.State, want.State)
+	if want.Urgent {
+		note("urgent", got.Urgent, "not urgent", "urgent")
+	} else {
+		note("not urgent", !got.Urgent, "urgent", "not urgent")
+	}
+	if want.Thread != "" {
+		note("thread", got.Thread == want.Thread || got.Thread != "" && path.Base(want.Thread) == got.Thread, got.Thread, want.Thread)
+	}
+	if !want.OccurredAt.IsZero() {
+		note("time", got.OccurredAt.Equal(want.OccurredAt), got.OccurredAt.String(), want.OccurredAt.String())
+	}
+	return missed
+}
