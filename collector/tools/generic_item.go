@@ -1,0 +1,141 @@
+package tools
+
+import (
+	"net/http"
+	"strings"
+
+	"quietpost/digest"
+)
+
+// genericItem reads one object. sure tells that the project is the sender's own word for it.
+func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
+	s := searchIn(n)
+	event := s.event(h)
+	thing, _ := eventWords(event)
+	s = searchIn(n, thing...)
+	native := n.str("title") != "" && n.str("project") != ""
+	it = digest.Item{URL: s.link(&urlNames), Author: s.name(&authorNames, &personNames), Event: event,
+		Level: s.level(), Tags: genericTags(n), OccurredAt: s.when(&timeNames), Urgent: affirmed(n.str("urgent"))}
+	if p := n.str("project"); p != "" {
+		it.Project, sure = p, true
+	} else {
+		it.Project = s.project()
+	}
+	if t := n.str("due"); t != "" && !readTime(t).IsZero() {
+		it.Due = readTime(t).Format("2006-01-02")
+	}
+	if t := n.when("occurred_at"); !t.IsZero() {
+		it.OccurredAt = t
+	}
+	if p := strings.ToLower(n.str("priority")); p == "low" || p == "high" {
+		it.Priority = p
+	}
+	if kind := digest.KindKey(n.str("kind")); native || kinds[kind] {
+		it.Kind = kind
+	}
+	text, at := s.textAt(&titleNames, 4000)
+	it.State = s.state(event, it.Level, text)
+	it.Thread = s.thread(&it, at)
+	it.Title = s.heading(text, at, native, &it)
+	s.fill(n, text, native, &it)
+	return it, sure
+}
+
+var kinds = fieldSet(digest.KindStatus, digest.KindDecision, digest.KindQuestion, digest.KindRequest, digest.KindRecap, digest.KindAnnouncement,
+	digest.KindIncident, digest.KindDeploy, digest.KindReview, digest.KindComment)
+
+// fill gives an item with a title what else it needs.
+func (s *search) fill(n node, text string, native bool, it *digest.Item) {
+	if it.Body = n.str("body"); it.Body == "" {
+		it.Body = s.body(text, it.Title)
+	}
+	if it.Body == "" && n.str("title") == "" {
+		it.Body = facts(n, it)
+	}
+	if it.URL == "" && !native {
+		if it.URL = pageAddress(firstAddress(text)); it.URL == "" {
+			it.URL = pageAddress(firstAddress(it.Body))
+		}
+	}
+	if !it.Urgent && !native && !n.has("urgent") {
+		it.Urgent = cannotWait(it)
+	}
+	if it.Kind == "" {
+		it.Kind = digest.KindStatus
+	}
+}
+
+// guessed is the item of a delivery that its tool's adapter does not know: as the generic reader sees it, under the
+// tool's own words for what happened.
+func guessed(h http.Header, n node, event ...string) digest.Item {
+	it, _ := genericItem(h, n)
+	if e := strings.Trim(strings.Join(event, "."), "."); e != "" {
+		it.Event = e
+	}
+	return it
+}
+
+// project is the project that a delivery names. A repository has its owner's name before its own.
+func (s *search) project() string {
+	v, at := s.best(&projectNames, func(p *place) string {
+		if p.depth > 3 {
+			return ""
+		}
+		v, _ := p.v.(string)
+		if p.object() != nil {
+			v = bestPart(p.node, &projectParts)
+		}
+		return s.properName(&projectNames, p, v)
+	})
+	if at < 0 || strings.Contains(v, "/") {
+		return v
+	}
+	p := s.places[at]
+	if p.key != "repository" && p.key != "repo" && p.key != "reponame" {
+		return v
+	}
+	o := p.node
+	if o.object() == nil { // {"namespace": "acme", "repository": "shop"}
+		o = node{map[string]any{}}
+		if p.up >= 0 {
+			o = node{map[string]any{"namespace": s.places[p.up].at("namespace").v}}
+		}
+	}
+	if owner := o.str("owner_name", "namespace", "owner.login", "owner.username", "owner.name", "owner"); owner != "" && !isID(owner) && !strings.ContainsAny(owner, " @") {
+		return owner + "/" + v
+	}
+	return v
+}
+
+func affirmed(s string) bool {
+	switch strings.ToLower(s) {
+	case "true", "1", "yes", "on":
+		return true
+	}
+	return false
+}
+
+// genericTags takes a list of words, or one word with commas.
+func genericTags(n node) []string {
+	var names []string
+	for _, t := range n.list("tags") {
+		names = append(names, t.str("", "name"))
+	}
+	if len(names) == 0 {
+		names = strings.Split(n.str("tags"), ",")
+	}
+	return lowerTags(names)
+}
+
+// facts are the plain fields of an object's top level, for a reader who gets nothing better.
+func facts(n node, it *digest.Item) string {
+	var lines []string
+	for _, k := range n.keys() {
+		v := digest.OneLine(untagged(n.str(k)), 120)
+		if v == "" || v == it.Event || v == it.State || v == it.Title || v == it.URL || strings.Contains(it.Title, v) || len(lines) >= 8 || strings.HasPrefix(v, "{") {
+			continue
+		}
+		lines = append(lines, "- "+escape(words(k))+": "+escape(v))
+	}
+	return strings.Join(lines, "\n")
+}
