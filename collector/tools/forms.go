@@ -3,10 +3,12 @@ package tools
 import (
 	"bytes"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -90,18 +92,30 @@ func formFields(h http.Header, body []byte) url.Values {
 	return nil
 }
 
-// formNode makes a form readable as JSON is: fields that hold JSON are decoded.
+// formNode makes a form readable as JSON is: fields that hold JSON are decoded, and what PHP names data[list][id] stands
+// in objects.
 func formNode(v url.Values) node {
 	o := map[string]any{}
-	for k, values := range v {
-		s := values[0]
-		if startsJSON([]byte(s)) {
-			if n, err := parse([]byte(s)); err == nil {
-				o[k] = n.v
-				continue
+	for _, k := range slices.Sorted(maps.Keys(v)) {
+		var value any = v[k][0]
+		if startsJSON([]byte(v[k][0])) {
+			if n, err := parse([]byte(v[k][0])); err == nil {
+				value = n.v
 			}
 		}
-		o[k] = s
+		in, name := o, k
+		if path := strings.Split(strings.ReplaceAll(k, "]", ""), "["); len(path) > 1 && len(path) < 6 && path[0] != "" {
+			for _, part := range path[:len(path)-1] {
+				next, ok := in[part].(map[string]any)
+				if !ok {
+					next = map[string]any{}
+					in[part] = next
+				}
+				in = next
+			}
+			name = path[len(path)-1]
+		}
+		in[name] = value
 	}
 	return node{o}
 }

@@ -1,7 +1,9 @@
 package tools
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"quietpost/digest"
@@ -11,15 +13,15 @@ import (
 func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
 	s := searchIn(n)
 	event := s.event(h)
-	thing, _ := eventWords(event)
-	s = searchIn(n, thing...)
 	native := n.str("title") != "" && n.str("project") != ""
 	it = digest.Item{URL: s.link(&urlNames), Author: s.name(&authorNames, &personNames), Event: event,
-		Level: s.level(), Tags: genericTags(n), OccurredAt: s.when(&timeNames), Urgent: affirmed(n.str("urgent"))}
+		Tags: genericTags(n), OccurredAt: s.when(&timeNames), Urgent: affirmed(n.str("urgent"))}
+	var weighed bool
+	it.Level, weighed = s.level()
 	if p := n.str("project"); p != "" {
 		it.Project, sure = p, true
 	} else {
-		it.Project = s.project()
+		it.Project = s.project(h)
 	}
 	if t := n.str("due"); t != "" && !readTime(t).IsZero() {
 		it.Due = readTime(t).Format("2006-01-02")
@@ -35,9 +37,12 @@ func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
 	}
 	text, at := s.textAt(&titleNames, 4000)
 	it.State = s.state(event, it.Level, text)
-	it.Thread = s.thread(&it, at)
+	it.Thread = s.thread(&it, text, at)
 	it.Title = s.heading(text, at, native, &it)
 	s.fill(n, text, native, &it)
+	if !it.Urgent && !native && !n.has("urgent") {
+		it.Urgent = cannotWait(&it, weighed)
+	}
 	return it, sure
 }
 
@@ -53,12 +58,7 @@ func (s *search) fill(n node, text string, native bool, it *digest.Item) {
 		it.Body = facts(n, it)
 	}
 	if it.URL == "" && !native {
-		if it.URL = pageAddress(firstAddress(text)); it.URL == "" {
-			it.URL = pageAddress(firstAddress(it.Body))
-		}
-	}
-	if !it.Urgent && !native && !n.has("urgent") {
-		it.Urgent = cannotWait(it)
+		it.URL = pageAddress(firstAddress(text))
 	}
 	if it.Kind == "" {
 		it.Kind = digest.KindStatus
@@ -75,13 +75,23 @@ func guessed(h http.Header, n node, event ...string) digest.Item {
 	return it
 }
 
+// projectHeader are the ends of headers by which tools name a project.
+var projectHeader = []string{"-Repo-Slug", "-Repository", "-Project"}
+
 // project is the project that a delivery names. A repository has its owner's name before its own.
-func (s *search) project() string {
+func (s *search) project(h http.Header) string {
+	for _, end := range projectHeader {
+		for _, name := range slices.Sorted(maps.Keys(h)) {
+			if v := s.properName(&projectNames, &place{up: -1}, h.Get(name)); strings.HasSuffix(name, end) && v != "" {
+				return v
+			}
+		}
+	}
 	v, at := s.best(&projectNames, func(p *place) string {
-		if p.depth > 3 {
+		v, _ := p.v.(string)
+		if p.depth > 3 || p.key == "topic" && strings.ContainsAny(v, "./:") {
 			return ""
 		}
-		v, _ := p.v.(string)
 		if p.object() != nil {
 			v = bestPart(p.node, &projectParts)
 		}
@@ -96,10 +106,10 @@ func (s *search) project() string {
 	}
 	o := p.node
 	if o.object() == nil { // {"namespace": "acme", "repository": "shop"}
-		o = node{map[string]any{}}
-		if p.up >= 0 {
-			o = node{map[string]any{"namespace": s.places[p.up].at("namespace").v}}
+		if o = s.top; p.up >= 0 {
+			o = s.places[p.up].node
 		}
+		o = node{map[string]any{"namespace": o.at("namespace").v}}
 	}
 	if owner := o.str("owner_name", "namespace", "owner.login", "owner.username", "owner.name", "owner"); owner != "" && !isID(owner) && !strings.ContainsAny(owner, " @") {
 		return owner + "/" + v

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -89,7 +90,11 @@ func TestGenericAlone(t *testing.T) {
 				}
 				alone.Items = []digest.Item{{Title: "?"}}
 			}
-			missed := compare(score, &mapped.Items[0], &alone.Items[0])
+			want := mapped.Items[0]
+			if !strings.Contains(plainly(s.Body), want.URL) {
+				want.URL = "" // the map file makes it of what it knows of the tool
+			}
+			missed := compare(score, &want, &alone.Items[0])
 			if len(missed) > 0 && !heldOut(name) {
 				t.Logf("%-46s %s", name+": "+s.Name, strings.Join(missed, "\n"+strings.Repeat(" ", 54)))
 			}
@@ -103,6 +108,15 @@ func TestGenericAlone(t *testing.T) {
 		}
 		t.Logf("SUMMARY held out=%t: %s", held, strings.Join(line, ", "))
 	}
+}
+
+// plainly is a body in which an address stands as it is.
+func plainly(body []byte) string {
+	text := strings.NewReplacer(`\u0026`, "&", `\/`, "/").Replace(string(body))
+	if form, err := url.QueryUnescape(text); err == nil && !startsJSON(body) {
+		return form
+	}
+	return text
 }
 
 // compare counts what generic found of what the map file says, and tells what it did not.
@@ -141,7 +155,7 @@ func compare(score map[string]*tally, want, got *digest.Item) (missed []string) 
 		note("not urgent", !got.Urgent, "urgent", "not urgent")
 	}
 	if want.Thread != "" {
-		note("thread", got.Thread == want.Thread || got.Thread != "" && path.Base(want.Thread) == got.Thread, got.Thread, want.Thread)
+		note("thread", got.Thread != "" && path.Base(want.Thread) == path.Base(got.Thread), got.Thread, want.Thread)
 	}
 	if !want.OccurredAt.IsZero() {
 		note("time", got.OccurredAt.Equal(want.OccurredAt), got.OccurredAt.String(), want.OccurredAt.String())

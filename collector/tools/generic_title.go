@@ -3,6 +3,7 @@ package tools
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"quietpost/digest"
@@ -15,9 +16,11 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 	if native && head != "" {
 		return title(head)
 	}
-	head = plainMrkdwn(head)
+	if head = plainMrkdwn(head); rawWord.MatchString(head) && !strings.HasSuffix(s.keyOf(at), "name") {
+		head = words(head)
+	}
 	thing, deed := s.happened(at, it)
-	if named := s.places; at >= 0 && named[at].depth == 0 && named[at].key == "title" && deed == "" {
+	if s.keyOf(at) == "title" && s.places[at].depth == 0 && (deed == "" || it.Event == "") {
 		return title(head) // a title without anything that was done is whole
 	}
 	if it.State == "down" || it.State == "up" {
@@ -25,26 +28,64 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 			return line
 		}
 	}
-	lead := s.lead(thing, deed, at)
-	if head == "" {
-		return s.headless(thing, deed, lead, it)
+	number, of := s.number(thing, at)
+	if smallNumber.MatchString(head) && len(thing) > 0 { // the name of an order
+		number, of, head = "#"+strings.TrimPrefix(head, "#"), thing, ""
 	}
-	low := strings.ToLower(head)
-	if deed != "" && strings.Contains(low, stem(deed)) {
+	lead := s.lead(thing, deed, number, of)
+	if it.Project == "" && len(thing) > 0 && onABranch[thing[len(thing)-1]] { // a build's name is what was built
+		it.Project = s.name(&buildNames, &projectParts)
+	}
+	switch {
+	case head == "":
+		return s.headless(thing, deed, lead, it)
+	case strings.EqualFold(head, it.Project) && deed != "" && len(thing) > 0 && lead != strings.Join(thing, " ")+" "+deed:
+		head = "" // Build #42 failed on main: whose, the project says
+	case s.saysItself(head, thing, deed, it):
 		lead = ""
+	}
+	return title(capital(lead), head, s.why(head, it))
+}
+
+// rawWord is a word of a machine's: not_paid, RUN_FAILED.
+var rawWord = regexp.MustCompile(`^(?:[a-z]+(?:_[a-z]+)+|[A-Z]+(?:_[A-Z]+)+)$`)
+
+func (s *search) keyOf(at int) string {
+	if at < 0 {
+		return ""
+	}
+	return s.places[at].key
+}
+
+// saysItself tells whether a text says what happened, so that nothing need stand before it.
+func (s *search) saysItself(head string, thing []string, deed string, it *digest.Item) bool {
+	low := strings.ToLower(head)
+	if deed != "" && strings.Contains(low, stem(deed)) || it.Author != "" && strings.HasPrefix(low, strings.ToLower(it.Author)+" ") {
+		return true
+	}
+	for raw, state := range sameState {
+		if state == it.State && deed == state && strings.Contains(low, raw) {
+			return true
+		}
 	}
 	for _, w := range thing {
 		if deed == "" && strings.Contains(low, w) {
-			lead = ""
+			return true
 		}
 	}
-	reason := ""
-	if failing[it.State] && len(head) <= 60 {
-		if reason = s.reason(); strings.Contains(low, strings.ToLower(reason)) {
-			reason = ""
-		}
+	return false
+}
+
+// why is the reason of a failure, for a line that is short without it.
+func (s *search) why(head string, it *digest.Item) string {
+	if !failing[it.State] || len(head) > 60 {
+		return ""
 	}
-	return title(capital(lead), head, reason)
+	reason := digest.OneLine(untagged(s.text(&reasonNames, 1200)), 120)
+	if !strings.Contains(reason, " ") || strings.Contains(strings.ToLower(head), strings.ToLower(reason)) {
+		return ""
+	}
+	return reason
 }
 
 // happened is what a delivery tells of and what was done with it, or how it stands.
@@ -53,27 +94,63 @@ func (s *search) happened(at int, it *digest.Item) (thing []string, deed string)
 	if isHollow(it.Event) {
 		thing, deed = nil, ""
 	}
-	if len(thing) == 0 && at >= 0 {
-		if holder := s.holder(&s.places[at]); holder != "" && !wrappers[holder] && s.places[at].depth > 0 {
-			thing = strings.Fields(strings.ToLower(words(s.places[s.places[at].up].name)))
-		}
-	}
 	state := strings.ToLower(words(it.State))
-	if n := len(thing); n > 1 && (thing[n-1] == "status" || thing[n-1] == "state") && deed != "" && state != "" {
-		return thing[:n-1], "now " + orElse(stateDeeds[state], state)
+	now := false
+	if n := len(thing); n > 0 && (thing[n-1] == "status" || thing[n-1] == "state") && deed != "" && state != "" {
+		thing, now = thing[:n-1], true
 	}
-	if (deed == "" || undecided[deed]) && state != "" && wordCount(state) <= 3 {
-		deed = orElse(stateDeeds[state], state)
+	if len(thing) == 0 {
+		thing = s.thing(at)
+	}
+	switch {
+	case now:
+		return thing, "now " + orElse(stateDeeds[state], state)
+	case (deed == "" || undecided[deed] || ends[state]) && state != "" && wordCount(state) <= 3:
+		deed = state
+	}
+	deed = orElse(stateDeeds[deed], deed)
+	if n := len(thing); n > 0 && deed != "" && stem(thing[n-1]) == stem(deed) { // deploy deployed
+		thing = thing[:n-1]
 	}
 	return thing, deed
 }
 
-// undecided are deeds that do not tell how it undecided.
-var undecided = fieldSet("completed", "finished", "undecided", "processed", "done")
+// thing is what the object is that a text stands in, or that stands beside it, if that is a word of people's.
+func (s *search) thing(at int) []string {
+	if at < 0 {
+		return nil
+	}
+	if k := s.keyOf(at); k == "comment" || k == "note" || k == "commentcontent" {
+		return []string{"comment"}
+	}
+	for up := s.places[at].up; up >= 0; up = s.places[up].up {
+		if p := &s.places[up]; things[p.key] != "" || onABranch[p.key] || likeThings[p.key] {
+			return strings.Fields(strings.ToLower(words(p.name)))
+		} else if !wrappers[p.key] {
+			return nil
+		}
+	}
+	for i := range s.places {
+		p := &s.places[i]
+		if prefix := strings.TrimSuffix(strings.TrimSuffix(p.key, "status"), "url"); p.depth < 2 && !p.aside && (onABranch[p.key] && p.object() != nil || prefix != p.key && onABranch[prefix]) {
+			return []string{strings.TrimSuffix(strings.TrimSuffix(p.key, "status"), "url")}
+		}
+	}
+	return nil
+}
 
-var stateDeeds = map[string]string{"success": "succeeded", "completed": "completed", "error": "failed"}
+var likeThings = fieldSet("member", "user", "release", "customer", "project", "product", "file", "document", "form", "vulnerability", "node", "server", "host", "key",
+	"comment", "note", "message", "reply", "review", "milestone", "epic", "sprint", "deal", "lead", "person", "company", "payment", "charge", "refund", "feature", "flag", "outage")
 
-var failing = fieldSet("failed", "error", "down", "failure", "firing", "triggered")
+// undecided are deeds that do not tell how it ended; ends are states that do.
+var (
+	undecided = fieldSet("completed", "finished", "ended", "processed", "done", "pushed", "started")
+	ends      = fieldSet("failed", "passed", "success", "error")
+)
+
+var stateDeeds = map[string]string{"success": "succeeded", "error": "failed", "failure": "failed"}
+
+var failing = fieldSet("failed", "error", "down", "firing", "triggered")
 
 // stem is what a deed and its other forms have in common.
 func stem(deed string) string {
@@ -85,45 +162,44 @@ func stem(deed string) string {
 }
 
 var (
+	buildNames  = names("name")
 	reasonNames = names("reason", "errormessage", "incidentreason", "failurereason", "error", "errortext", "alertdetails", "statustext", "failuremessage", "cause", "lasterror").
 			ending(`type|code|url|id$|class`, "errormessage", "reason", "error")
 	branchNames = names("branch", "branchname", "branchdisplayname", "headbranch", "sourcebranch", "srcbranch", "ref", "refname", "githubcommitref").ending(`base|target|dest|default`, "branch")
 	amountNames = names("formattedamount", "totalformatted", "amountformatted", "formattedtotal").ending(`tax|discount|ship`, "formatted", "withtaxes")
-	buyerNames  = names("customername", "customer", "billing", "member", "buyer", "contact", "username").ending(`account|store|host`, "customername")
+	buyerNames  = names("customername", "customer", "billing", "buyer", "contact").ending(`account|store|host`, "customername")
 	onABranch   = fieldSet("build", "pipeline", "job", "workflow", "deploy", "deployment", "push", "run", "stage", "test", "tests", "analysis", "coverage", "commit", "commits", "gate")
 	ticketKey   = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,9}-[0-9]{1,7}$`)
-	smallNumber = regexp.MustCompile(`^#?[0-9]{1,7}$`)
+	smallNumber = regexp.MustCompile(`^#?[0-9]{1,6}$`)
 	branchStart = regexp.MustCompile(`^refs/(?:heads|tags)/`)
 )
 
-func (s *search) reason() string {
-	return digest.OneLine(untagged(s.text(&reasonNames, 1200)), 120)
-}
-
-// standing is a line for what is down, and for what is up again.
+// standing is a line for what is down, and for what is up again; a check that has no project is one.
 func (s *search) standing(name string, at int, it *digest.Item) string {
-	if name != "" && len(name) <= 60 && at >= 0 && !strings.HasSuffix(s.places[at].key, "name") && strings.Contains(strings.ToLower(name), it.State) {
+	if at >= 0 && !strings.HasSuffix(s.keyOf(at), "name") || len(name) > 60 {
 		return ""
 	}
-	if it.Project == "" && at >= 0 && strings.HasSuffix(s.places[at].key, "name") {
-		it.Project = name
-	}
-	if len(name) > 60 || name == "" && it.Project == "" || webAddress(name) != "" {
+	it.Project = orElse(it.Project, name)
+	if name = orElse(name, it.Project); name == "" {
 		return ""
 	}
-	line := orElse(name, it.Project) + " is " + it.State
-	if it.State == "down" {
-		return title(line, s.reason())
-	}
-	return title(line)
+	line := name + " is " + it.State
+	return title(line, s.why(line, it))
 }
 
-// lead are the words before the text: the thing, its number, what was done with it, and on which branch.
-func (s *search) lead(thing []string, deed string, at int) string {
+// lead are the words before the text: the thing, its number, what was done with it, and on which branch or what.
+func (s *search) lead(thing []string, deed, number string, of []string) string {
 	if line := s.commits(); line != "" && (deed == "" || deed == "pushed") {
 		return line
 	}
-	parts := []string{strings.Join(thing, " "), s.number(thing, at), deed}
+	parts := []string{strings.Join(thing, " "), number, deed}
+	if last := len(thing) - 1; last >= 0 && talk[thing[last]] && said[deed] && (number != "" || deed == "commented") {
+		thing, deed = []string{"comment"}, ""
+		parts = []string{"comment", number}
+	}
+	if number != "" && !slices.Equal(thing, of) {
+		parts = []string{strings.Join(thing, " "), deed, "on", strings.Join(of, " "), number}
+	}
 	if len(thing) > 0 && onABranch[thing[len(thing)-1]] {
 		if b := s.branch(); b != "" && deed != "" {
 			parts = append(parts, "on "+b)
@@ -132,35 +208,44 @@ func (s *search) lead(thing []string, deed string, at int) string {
 	return strings.Join(strings.Fields(strings.Join(parts, " ")), " ")
 }
 
-// number is by what number people know the thing that a title is of.
-func (s *search) number(thing []string, at int) string {
+// said are the deeds by which a comment comes to be.
+var said = fieldSet("commented", "created", "added", "posted", "published", "submitted")
+
+// number is by what number people know the thing that a title is of, and what that thing is: the one that the event
+// names, or the object that the title stands in.
+func (s *search) number(thing []string, at int) (number string, of []string) {
 	if len(thing) == 0 {
-		return ""
+		return "", nil
 	}
-	last := thing[len(thing)-1]
+	last, whole, least := thing[len(thing)-1], strings.Join(thing, ""), 9
 	for i := range s.places {
 		p := &s.places[i]
-		v := p.scalar()
-		if v == "" || p.aside {
-			continue
-		}
-		same := at >= 0 && s.places[at].up == p.up || s.holder(p) == last || s.holder(p) == strings.Join(thing, "")
+		v, holder := p.scalar(), s.holder(p)
+		own := holder == last || holder == whole
+		beside := at >= 0 && s.places[at].up == p.up || at < 0 && p.depth < 3 && (holder == "" || wrappers[holder])
+		rank := 9
 		switch {
-		case p.key == last+"number" || p.key == strings.Join(thing, "")+"id", same && (p.key == "number" || p.key == "iid"), same && p.key == "id" && byNumber[last]:
-			if smallNumber.MatchString(v) {
-				return "#" + strings.TrimPrefix(v, "#")
-			}
-		case same && (p.key == "key" || p.key == "identifier" || p.key == "reference"):
-			if ticketKey.MatchString(v) {
-				return v
+		case v == "" || p.aside || !own && !beside:
+		case (p.key == "key" || p.key == "identifier" || p.key == "reference") && ticketKey.MatchString(v):
+			rank = 0
+		case !smallNumber.MatchString(v):
+		case p.key == "number" || p.key == "iid" || p.key == last+"number" || p.key == whole+"number":
+			rank, v = 1, "#"+strings.TrimPrefix(v, "#")
+		case p.key == whole+"id" && byNumber[last], p.key == "id" && byNumber[orElse(things[holder], last)]:
+			rank, v = 2, "#"+v
+		}
+		if rank < least {
+			least, number, of = rank, v, thing
+			if holder != "" && !own && !wrappers[holder] && (things[holder] != "" || likeThings[holder]) {
+				of = strings.Fields(strings.ToLower(words(s.places[p.up].name)))
 			}
 		}
 	}
-	return ""
+	return number, of
 }
 
 // byNumber are things that people know by their id.
-var byNumber = fieldSet("issue", "ticket", "bug", "task", "order", "story", "case", "request", "incident", "invoice", "pullrequest")
+var byNumber = fieldSet("issue", "ticket", "bug", "task", "order", "story", "case", "request", "incident", "invoice", "pr", "mr", "pullrequest")
 
 func (s *search) branch() string {
 	b := branchStart.ReplaceAllString(s.text(&branchNames, 80), "")
@@ -195,19 +280,19 @@ func (s *search) headless(thing []string, deed, lead string, it *digest.Item) st
 	}
 	var told []string
 	for _, v := range []string{s.text(&amountNames, 40), s.name(&buyerNames, &personNames)} {
-		if v != "" && !strings.Contains(v, "@") {
+		if v != "" && !strings.Contains(v, "@") && !idWithTag.MatchString(v+"0123456789ab") {
 			told = append(told, v)
 		}
 	}
 	switch {
 	case len(told) > 0 && lead != "":
-		return title(capital(lead), strings.Join(told, ", "))
+		return title(capital(lead), strings.Join(told, ", "), s.why(lead, it))
 	case it.Author != "" && lead != "":
 		return title(capital(lead) + " by " + it.Author)
 	case lead != "" && it.Project != "":
 		return title(it.Project, capital(lead))
 	case lead != "" && (deed != "" || len(thing) > 1):
-		return title(capital(lead))
+		return title(capital(lead), s.why(lead, it))
 	}
 	return untitled(s, it)
 }

@@ -1,10 +1,10 @@
 package tools
 
 import (
+	"encoding/json"
 	"net/mail"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +12,10 @@ import (
 )
 
 // A search knows every place of a value down to a depth, in the order of their distance from the top.
-type search struct{ places []place }
+type search struct {
+	top    node
+	places []place
+}
 
 type place struct {
 	node
@@ -21,6 +24,7 @@ type place struct {
 	depth int
 	up    int // index of the place that holds this one; -1 for the top's own
 	count int // of the elements, if it is a list
+	far   int // what its rank loses for the lists above it
 	aside bool
 }
 
@@ -29,10 +33,9 @@ const (
 	searchPlaces = 3000
 )
 
-// searchIn walks a value breadth first; of a list only its first element. What stands under one of the keys about is
-// what the delivery is about, whatever else such keys hold: the agent in agent.lost.
-func searchIn(top node, about ...string) *search {
-	s := &search{}
+// searchIn walks a value breadth first; of a list only its first element, which counts less than what is not in one.
+func searchIn(top node) *search {
+	s := &search{top: top}
 	level := []place{{node: top, up: -1}}
 	at := []int{-1}
 	for depth := 0; depth < searchDepth && len(level) > 0 && len(s.places) < searchPlaces; depth++ {
@@ -48,9 +51,12 @@ func searchIn(top node, about ...string) *search {
 						continue
 					}
 				}
-				c := place{node: unpacked(v), name: k, key: key, depth: depth, up: at[i], count: len(list), aside: p.aside}
+				c := place{node: unpacked(v), name: k, key: key, depth: depth, up: at[i], count: len(list), far: p.far, aside: p.aside}
+				if isList && !wrappers[key] {
+					c.far += 6
+				}
 				s.places = append(s.places, c)
-				if _, off := aside[key]; off && (isList || key != "labels") && !slices.Contains(about, key) { // a map of labels is an alert's own
+				if _, off := aside[key]; off && (isList || key != "labels") { // a map of labels is an alert's own
 					c.aside = true
 				}
 				if c.object() != nil {
@@ -85,8 +91,10 @@ func listed(list []any) any {
 // unpacked is v, or what a text holds that is JSON itself, as SNS and queues send it.
 func unpacked(v any) node {
 	if s, ok := v.(string); ok && len(s) > 6 && s[0] == '{' && strings.HasSuffix(s, "}") {
-		if n, err := parse([]byte(s)); err == nil && n.object() != nil {
-			return n
+		if b := []byte(s); json.Valid(b) {
+			if n, err := parse(b); err == nil {
+				return n
+			}
 		}
 	}
 	return node{v}
@@ -108,7 +116,7 @@ func (s *search) best(w *wanted, take func(*place) string) (found string, at int
 		if !ok {
 			continue
 		}
-		score := rank + 5*p.depth
+		score := rank + 5*p.depth + p.far
 		if p.aside {
 			score += 40
 		}
@@ -142,7 +150,7 @@ func (s *search) textAt(w *wanted, max int) (string, int) {
 		if n := p.scalar(); v == "" && max < 1000 {
 			v = n // threads may be numbers
 		}
-		if v = strings.TrimSpace(v); p.aside || len(v) > max || webAddress(v) != "" || max > 1000 && (isID(v) || nobody[strings.ToLower(v)]) {
+		if v = strings.TrimSpace(v); p.aside || len(v) > max || webAddress(v) != "" || max > 1000 && (isID(v) || reference.MatchString(v) || nobody[strings.ToLower(v)]) {
 			return ""
 		}
 		return v
@@ -153,6 +161,7 @@ var (
 	idForm    = regexp.MustCompile(`^(?:[0-9a-fA-F-]{24,}|[0-9.:,-]+|(?:arn|urn):\S+|/\S*)$`)
 	idWithTag = regexp.MustCompile(`^[A-Za-z]{1,8}[_:][A-Za-z0-9]{12,}$`) // prod_E6SPZ5RKfKClNL
 	oneToken  = regexp.MustCompile(`^[A-Za-z0-9+/=_-]{16,}$`)
+	reference = regexp.MustCompile(`^[a-z]+:[a-z-]+:\S*$`) // zen:ticket:7
 	toAndFro  = regexp.MustCompile(`[0-9][A-Za-z]|[A-Za-z][0-9]`)
 )
 
@@ -164,7 +173,12 @@ func isID(s string) bool {
 
 // word is a short word in lower case.
 func (s *search) word(w *wanted) string {
-	v, _ := s.best(w, func(p *place) string {
+	v, _ := s.wordAt(w)
+	return v
+}
+
+func (s *search) wordAt(w *wanted) (string, int) {
+	return s.best(w, func(p *place) string {
 		v, _ := p.v.(string)
 		if v == "" && p.object() != nil {
 			v = p.str("name", "summary", "value", "text")
@@ -174,7 +188,6 @@ func (s *search) word(w *wanted) string {
 		}
 		return v
 	})
-	return v
 }
 
 // name is the name of a thing or a person: a string, or the best part of an object.

@@ -30,7 +30,7 @@ func (w *wanted) rank(key string) (rank int, ok bool) {
 		return rank, true
 	}
 	for i, end := range w.ends {
-		if len(key) > len(end) && strings.HasSuffix(key, end) && !w.but.MatchString(key) {
+		if strings.HasSuffix(key, end) && !w.but.MatchString(key) {
 			return firstEnd + i, true
 		}
 	}
@@ -56,8 +56,8 @@ func fieldSet(names ...string) map[string]bool {
 
 var (
 	titleNames = names("title", "displaytitle", "summary", "subject", "headline", "shortmessage", "alertname", "rulename", "alertrule", "alarmname",
-		"message", "msg", "text", "name", "displayname", "rule", "description", "content", "label", "identifier", "comment", "note",
-		"plaintextbody", "body", "output", "reason").
+		"message", "msg", "text", "name", "displayname", "featurename", "pulsename", "itemname", "productname", "searchname", "checkname", "jobname", "formname", "rule", "description", "content", "label", "identifier", "comment", "note",
+		"plaintextbody", "body", "output", "reason", "data").
 		ending(notTheTitle, "title", "subject", "summary", "headline", "friendlyname", "checkname", "searchname", "rulename", "alarmname",
 			"productname", "itemname", "featurename", "formname", "filename", "pulsename", "message", "comment", "details", "plaintext")
 	bodyNames = names("body", "description", "longdescription", "message", "text", "details", "detail", "content", "msg",
@@ -70,33 +70,33 @@ var (
 	authorNames = names("author", "actor", "user", "sender", "username", "userdisplayname", "createdby", "updatedby", "creator",
 		"triggeredby", "pushedby", "performedby", "reporter", "operator", "membercreator", "agent", "authorname", "pusher", "committer", "changer",
 		"submitter", "uploader", "initiator", "requester", "member", "authorfullname", "requestedfor", "laststatuschangeby", "from").
-		ending(`sort|group|order|assign|owned|follow|powered|stand|near|image|file|host`, "authorname", "fullname", "requestername", "sendername", "edby", "unby", "sentby", "author", "committer",
-			"committername", "localusername")
+		ending(`sort|group|order|assign|owned|follow|powered|stand|near|image|file|host|repo|project|job|group|build|unit`, "authorname", "fullname", "requestername", "sendername", "edby", "unby", "sentby", "author", "committer",
+			"committername", "localusername", "authorlogin")
 	personNames  = names("displayname", "fullname", "name", "login", "username", "nickname", "summary", "title", "email", "user", "handle")
 	projectNames = names("project", "projectname", "projectslug", "projectkey", "repository", "repo", "reponame", "repositoryname",
 		"service", "servicename", "application", "applicationname", "app", "appname", "site", "sitename", "workspace",
 		"workspacename", "board", "pipeline", "integrationname", "collective", "alertsource", "component", "namespace", "job", "jobname",
 		"buildname", "product", "team", "space", "monitor", "monitorname", "check", "checkname", "snitch", "healthchecks", "healthcheck", "stream",
-		"conditionname", "policyname", "alertpolicynames", "zonename", "zone", "watchname", "shop", "store", "collection", "topicarn", "receiver").
+		"zonename", "zone", "watchname", "shop", "store", "collection", "services", "alertpolicynames", "topicarn", "topic", "conditionname", "policyname").
 		ending(`user|author|owner|event|type|policy`, "projectname", "reponame", "repositoryname", "servicename", "applicationname", "sitename", "workspacename",
 			"monitorfriendlyname", "monitorname", "checkname", "project", "repository")
-	projectParts = names("fullname", "pathwithnamespace", "repofullname", "reponame", "slug", "key", "identifier", "name", "alias", "friendlyname", "summary", "title",
+	projectParts = names("fullname", "pathwithnamespace", "repofullname", "reponame", "slug", "key", "name", "identifier", "alias", "friendlyname", "summary", "title",
 		"login", "displayname")
 	threadNames = names("thread", "threadkey", "dedupkey", "dedupekey", "groupkey", "aggregationkey", "incidentkey",
 		"incidentid", "alertid", "alertuid", "fingerprint", "monitorid", "issuekey", "ticketid", "alertcorrelationid", "correlationid")
-	stateNames = names("conclusion", "outcome", "result", "currentstate", "alertstate", "state", "status", "newstatus", "newstate", "buildresult", "buildstatus",
+	stateNames = names("conclusion", "outcome", "result", "currentstate", "alertstate", "status", "state", "newstatus", "newstate", "buildresult", "buildstatus",
 		"runstatus", "alerttransition", "alertaction", "monitorcondition", "transition", "phase").
-		ending(`old|prev|last|original|before|from|code|merge|http|scan|financ|fulfil|payment`, "status", "state", "statename", "statevalue", "stateid", "typefriendlyname", "result")
+		ending(`old|prev|last|original|before|from|code|merge|http|scan|financ|fulfil|payment|hook`, "status", "state", "statename", "statevalue", "stateid", "typefriendlyname", "result")
 	levelNames = names("severity", "level", "loglevel", "severitytext", "alertlevel", "priority", "prioritylabel", "urgency",
 		"criticality", "importance", "importancelevel", "impact").
 		ending(`old|prev|last|original|before|from|code|log`, "severity", "priority", "level")
 	eventNames = names("eventtype", "eventname", "webhookevent", "event", "objectkind", "trigger", "triggertype", "hookevent", "topic", "type",
-		"notificationtype", "action", "alerttype", "activitytype", "notifytype", "scope", "hook", "category", "eventcategory", "payloadtype", "webhookeventtype")
+		"notificationtype", "action", "alerttype", "activitytype", "notifytype", "scope", "hook", "category", "eventcategory", "payloadtype", "webhookeventtype", "detailtype")
 	timeNames = names("occurredat", "occurat", "timestamp", "time", "eventtime", "eventtimestamp", "date", "datetime", "emittedat", "firedat", "fireddatetime", "triggeredat", "triggertime",
 		"startsat", "startedat", "completedat", "finishedat", "finishtime", "publishedat", "publishedon", "submittedat", "pushedat", "mergedat", "closeddate",
 		"updatedat", "updatedon", "createdat", "created", "createdon", "createddate", "creationdate", "eventcreatedon", "occurreddate", "reporttime", "generatedat",
 		"issuedat", "changedat", "sentat", "receivedat", "ts", "epoch", "finished", "started", "stopat", "lastchecked").
-		ending(`previous|old|expir|due|until|next|last|first|log|updat|creat|start|run|api|build|offset|trial|period|birth`, "timestamp", "datetime", "timeiso", "eventat", "date", "time")
+		ending(`previous|old|expir|due|until|next|last|first|log|start|api|offset|trial|period|birth`, "updatedat", "createdat", "finishedat", "timestamp", "datetime", "timeiso", "eventat", "date", "time")
 )
 
 const (
@@ -110,4 +110,4 @@ var aside = fields("user", "users", "sender", "author", "owner", "actor", "creat
 	"previous", "previousattributes", "previousstate", "previousvalue", "previousstatus", "before", "predata", "changes", "changelog", "parent", "base", "labels", "metadata", "meta", "members", "reviewers",
 	"avatar", "icon", "image", "images", "watchers", "permissions", "membercreator", "reporter", "createdby", "updatedby", "publishedby", "revisedby", "model",
 	"priority", "issuetype", "workspace", "board", "customer", "status", "state", "environment", "plan", "committer", "locale",
-	"workflowdefinition", "hook", "webhook", "subscription", "app", "client", "agent", "service", "conditions", "backlog", "laststatuschangeby", "memberconcern")
+	"workflowdefinition", "hook", "webhook", "subscription", "app", "application", "client", "agent", "service", "conditions", "backlog", "laststatuschangeby", "memberconcern")

@@ -24,9 +24,9 @@ var verbs = map[string]string{"abort": "aborted", "accept": "accepted", "acknowl
 
 // participles tell that something was done, or how it ended.
 var participles = participlesOf(verbs, "done", "begun", "lost", "ended", "up", "down", "paid", "expired", "missing", "overdue", "failing", "refunded", "bounced",
-	"disputed", "errored", "succeeded", "passed", "blocked", "connected", "disconnected", "occurred", "exceeded", "renewed", "canceled", "completed",
+	"disputed", "error", "errored", "succeeded", "passed", "blocked", "connected", "disconnected", "occurred", "exceeded", "renewed", "canceled", "completed",
 	"resumed", "paused", "queued", "running", "requested", "declined", "waiting", "detected", "recovered", "reached", "complained", "clicked",
-	"opened", "delivered", "unassigned", "translated", "proofread", "snoozed", "drifted", "finalized", "voided", "captured", "charged", "shipped", "success", "failure", "successful", "verified")
+	"opened", "delivered", "unassigned", "translated", "proofread", "snoozed", "drifted", "finalized", "voided", "captured", "charged", "shipped", "available", "unavailable", "online", "offline", "reachable", "unreachable", "success", "failure", "successful", "verified")
 
 func participlesOf(verbs map[string]string, more ...string) map[string]bool {
 	m := fieldSet(more...)
@@ -54,28 +54,36 @@ func isHollow(event string) bool {
 // one calls the thing and the other what was done with it go together: issues and opened.
 func (s *search) event(h http.Header) string {
 	event := headerEvent(h)
-	for _, tolerant := range []bool{false, true} {
-		if event == "" {
-			event, _ = s.best(&eventNames, func(p *place) string {
-				v, _ := p.v.(string)
-				if p.aside || p.depth > 2 || len(v) > 60 || strings.ContainsAny(v, "\n{<$") || len(strings.Fields(v)) > 6 || isID(v) || webAddress(v) != "" ||
-					vague[p.key] && !strings.ContainsAny(v, "._:/") && strings.ToUpper(v[:min(1, len(v))])+v[min(1, len(v)):] == words(v) || !tolerant && isHollow(v) {
-					return ""
-				}
-				return strings.TrimSpace(v)
-			})
-		}
+	named := event != ""
+	for pass := 0; pass < 3 && event == ""; pass++ { // what says that something was done, then what says something
+		event, _ = s.best(&eventNames, func(p *place) string {
+			v, _ := p.v.(string)
+			v = strings.TrimSpace(v)
+			if p.aside || p.depth > 2 || len(v) > 60 || strings.ContainsAny(v, "\n{<$") || len(strings.Fields(v)) > 6 || isID(v) || webAddress(v) != "" ||
+				vague[p.key] && wordCount(words(v)) < 2 || pass < 2 && isHollow(v) {
+				return ""
+			}
+			if _, deed := eventWords(v); deed == "" && pass == 0 {
+				return ""
+			}
+			return v
+		})
 	}
-	if said := strings.ToLower(words(event)); event != "" && !strings.Contains(said, " ") {
-		action, thing := s.shallow("action", "verb", "operation"), s.shallow("objecttype", "resourcetype", "resourcename", "resource", "objectkind", "entitytype", "type", "table")
-		switch {
-		case !done(said) && done(action) && !strings.Contains(strings.ToLower(action), said):
-			return event + "." + action
-		case done(said) && thing != "" && !done(thing) && !isHollow(thing) && !strings.Contains(said, strings.ToLower(thing)):
-			return thing + "." + event
-		}
+	said := strings.ToLower(words(event))
+	action, thing := s.shallow("action", "verb", "operation"), s.shallow("objecttype", "resourcetype", "resourcename", "resource", "objectkind", "entitytype", "event", "type", "kind", "table")
+	switch {
+	case event == "" && s.has("pushedat"):
+		return "push"
+	case (named || !done(said)) && done(action) && event != "" && !strings.Contains(said, stem(strings.ToLower(action))):
+		return event + "." + action
+	case !named && done(said) && !strings.Contains(said, " ") && thing != "" && !done(thing) && !isHollow(thing) && !strings.Contains(said, strings.ToLower(thing)):
+		return thing + "." + event
 	}
 	return event
+}
+
+func (s *search) has(key string) bool {
+	return slices.ContainsFunc(s.places, func(p place) bool { return p.key == key && p.depth < 3 })
 }
 
 // vague are names that often hold something else than an event: a queue's topic, an article's category.
@@ -93,7 +101,7 @@ func (s *search) shallow(keys ...string) string {
 	for _, k := range keys {
 		for i := range s.places {
 			p := &s.places[i]
-			if v, _ := p.v.(string); p.key == k && p.depth < 2 && !p.aside && v != "" && len(v) < 40 && wordCount(v) == 1 && !isID(v) {
+			if v, _ := p.v.(string); p.key == k && (p.up < 0 || p.depth == 1 && wrappers[s.holder(p)]) && v != "" && len(v) < 40 && wordCount(v) == 1 && !isID(v) {
 				return v
 			}
 		}
@@ -138,19 +146,21 @@ func eventWords(event string) (thing []string, deed string) {
 		}
 		parts = append(parts, kept)
 	}
-	if n := len(parts); n > 1 && (len(parts[n-1]) > 2 || slices.ContainsFunc(parts[n-1], func(w string) bool { return slices.Contains(parts[n-2], w) })) {
+	if n := len(parts); n > 1 && (len(parts[n-1]) > 2 || len(parts[n-1]) == 2 && done(parts[n-1][1]) && !knownThing(parts[n-2]) || slices.ContainsFunc(parts[n-1], func(w string) bool { return slices.Contains(parts[n-2], w) })) {
 		parts = parts[n-1:]
 	} else if n > 2 {
 		parts = parts[n-2:]
 	}
-	all := slices.Concat(parts...)
+	all := slices.Compact(slices.Concat(parts...))
 	n := len(all)
 	switch {
 	case n == 0:
 		return nil, ""
+	case n > 1 && n < 4 && verbs[all[0]] != "" && !participles[all[n-1]]:
+		thing, deed = all[1:], all[0]
 	case n > 1 && (participles[all[n-1]] || verbs[all[n-1]] != ""):
 		thing, deed = all[:n-1], all[n-1]
-	case n > 1 && n < 4 && (participles[all[0]] || verbs[all[0]] != ""):
+	case n > 1 && n < 4 && participles[all[0]]:
 		thing, deed = all[1:], all[0]
 	case n == 1 && (participles[all[0]] || verbs[all[0]] != ""):
 		return nil, orElse(verbs[all[0]], all[0])
@@ -160,6 +170,12 @@ func eventWords(event string) (thing []string, deed string) {
 	thing = slices.Clone(thing)
 	thing[len(thing)-1] = singular(thing[len(thing)-1])
 	return thing, orElse(verbs[deed], deed)
+}
+
+// knownThing tells whether a name is one of a thing, and not of a tool.
+func knownThing(words []string) bool {
+	w := singular(words[len(words)-1])
+	return things[w] != "" || onABranch[w] || likeThings[w]
 }
 
 func singular(w string) string {
@@ -173,7 +189,7 @@ func singular(w string) string {
 var sameState = map[string]string{
 	"successful": "success", "succeeded": "success", "succeed": "success", "ready": "success", "pass": "passed", "solved": "resolved", "resolve": "resolved",
 	"healthy": "ok", "clear": "ok", "cleared": "ok", "okay": "ok", "operational": "up", "available": "up", "online": "up", "reachable": "up", "responding": "up",
-	"complete": "completed", "finished": "completed", "failure": "failed", "errored": "failed", "fail": "failed", "broken": "failed", "failing": "failed",
+	"complete": "completed", "finished": "completed", "failure": "failed", "errored": "failed", "fail": "failed", "broken": "failed", "failing": "failed", "error": "failed",
 	"alarm": "firing", "alerting": "firing", "trigger": "triggered", "unreachable": "down", "offline": "down", "not responding": "down", "unavailable": "down", "reporting error": "down",
 	"opened": "open", "close": "closed", "acknowledge": "acknowledged", "recovery": "recovered", "canceled": "cancelled",
 }
@@ -181,7 +197,7 @@ var sameState = map[string]string{
 // eventStates are the ends of events that tell the state of what they are about.
 var eventStates = fieldSet("resolved", "closed", "opened", "reopened", "failed", "succeeded", "passed", "merged", "acknowledged", "recovered", "down", "up", "firing",
 	"triggered", "fired", "published", "cancelled", "canceled", "paid", "expired", "missing", "accepted", "rejected", "approved", "lost", "errored", "failure",
-	"success", "deleted", "archived", "refunded", "bounced", "waiting", "blocked", "fixed", "drifted", "available")
+	"success", "error", "deleted", "archived", "refunded", "bounced", "waiting", "blocked", "fixed", "drifted", "available", "unavailable", "online", "offline", "reachable", "unreachable")
 
 var bracketed = regexp.MustCompile(`(?i)^\W{0,4}(firing|resolved|triggered|recovered|alerting|alarm|down|up|ok|no data|problem|failed|fixed|closed|acknowledged)(?:\W|$)`)
 
@@ -189,7 +205,10 @@ var bracketed = regexp.MustCompile(`(?i)^\W{0,4}(firing|resolved|triggered|recov
 // the one that a text begins with in signs, as [FIRING:2].
 func (s *search) state(event, level, text string) string {
 	state := s.word(&stateNames)
-	_, deed := eventWords(event)
+	thing, deed := eventWords(event)
+	if state == "" && (deed == "created" || deed == "opened") && len(thing) > 0 && things[thing[len(thing)-1]] != "" {
+		state = "open"
+	}
 	if said := orElse(sameState[deed], deed); eventStates[deed] && (state == "" || state == "completed" || state == "finished" || deed == "resolved") {
 		state = said
 	}
@@ -206,89 +225,118 @@ func (s *search) state(event, level, text string) string {
 
 var sameWeight = map[string]string{"crit": "critical", "warn": "warning", "err": "error", "informational": "info", "information": "info", "emerg": "emergency"}
 
-// level is the delivery's word for how grave it is.
-func (s *search) level() string {
-	level := s.word(&levelNames)
-	return orElse(sameWeight[level], level)
+// level is the delivery's word for how grave it is; sure tells that it is one of a machine's, not a ticket's priority.
+func (s *search) level() (level string, sure bool) {
+	level, at := s.wordAt(&levelNames)
+	sure = strings.Contains(s.keyOf(at), "sever") || strings.Contains(s.keyOf(at), "level") || len(level) < 5
+	return orElse(sameWeight[level], level), sure
 }
 
 var (
-	gravest = regexp.MustCompile(`^(?:critical|fatal|emergency|panic|disaster|p[01]|sev-?[01]|s[01]|severity ?[01]|[01] ?- ?critical)$`)
-	trouble = fieldSet("", "firing", "triggered", "fired", "down", "open", "active", "activated", "started", "investigating", "created", "problem", "live", "new")
+	gravest    = regexp.MustCompile(`^(?:critical|fatal|urgent|emergency|panic|disaster|p[01]|sev-?[01]|s[01]|severity ?[01]|[01] ?- ?critical)$`)
+	trouble    = fieldSet("firing", "triggered", "fired", "down", "open", "active", "activated", "started", "investigating", "created", "problem", "live", "new")
+	beginnings = fieldSet("created", "opened", "triggered", "fired", "started", "detected", "down", "activated", "failed", "reopened", "reactivated")
 )
 
-// cannotWait tells news that cannot wait where the sender has no word of its own for that: what is down, and what is of the
-// gravest level and has just begun.
-func cannotWait(it *digest.Item) bool {
-	_, deed := eventWords(it.Event)
-	switch deed {
-	case "", "created", "opened", "triggered", "fired", "started", "detected", "down", "activated", "failed", "reopened", "reactivated":
-	default:
+// cannotWait tells news that is urgent where the sender has no word of its own for that: what is down, and what is of the
+// gravest level and has just begun. sure is level's.
+func cannotWait(it *digest.Item, sure bool) bool {
+	thing, deed := eventWords(it.Event)
+	began := beginnings[deed]
+	if n := len(thing); deed != "" && !began && (deed != "changed" || n == 0 || thing[n-1] != "state" && thing[n-1] != "status") {
 		return false
 	}
-	return it.State == "down" || gravest.MatchString(it.Level) && trouble[it.State]
+	return it.State == "down" || gravest.MatchString(it.Level) && (trouble[it.State] || it.State == "" && (began || sure && it.Author == ""))
 }
 
 // things are the keys of objects whose id makes a thread, and what it is called there.
 var things = map[string]string{"issue": "issue", "pullrequest": "pr", "mergerequest": "mr", "ticket": "ticket", "task": "task", "card": "card", "story": "story",
 	"incident": "incident", "alert": "alert", "monitor": "monitor", "check": "check", "conversation": "conversation", "order": "order", "post": "post",
-	"page": "page", "change": "change", "reviewrequest": "review", "bug": "bug", "case": "case", "workitem": "work", "item": "item", "fault": "fault", "invoice": "invoice",
-	"component": "component", "expense": "expense", "subscription": "subscription", "signaturerequest": "signature", "trigger": "trigger", "site": "site", "healthchecks": "check",
-	"entry": "entry", "contact": "contact", "campaign": "campaign", "discussion": "discussion", "problem": "problem", "snitch": "snitch", "search": "search"}
+	"change": "change", "reviewrequest": "review", "bug": "bug", "case": "case", "workitem": "work", "item": "item", "fault": "fault", "invoice": "invoice",
+	"component": "component", "expense": "expense", "signaturerequest": "signature", "trigger": "trigger", "healthchecks": "check", "error": "error",
+	"entry": "entry", "contact": "contact", "campaign": "campaign", "discussion": "discussion", "problem": "problem", "snitch": "snitch", "savedsearch": "search", "release": "release"}
 
-// thread is what the delivery belongs to: the sender's own word for that, else the thing it tells of, which an object with
-// an id stands for, or a field such as ticket_id. of is the index of the place that the title is from.
-func (s *search) thread(it *digest.Item, of int) string {
+// thread is what the delivery belongs to: the sender's own word for that, else the thing it tells of. Of builds it is the
+// branch, so that the one that passes stands with the one that failed; of alarms their name. at is the title's place.
+func (s *search) thread(it *digest.Item, text string, at int) string {
 	if t := s.text(&threadNames, 200); t != "" {
 		return t
 	}
-	best, least := "", 1<<30
-	take := func(kind, id string, score int) {
-		if id = strings.TrimSpace(id); score < least && id != "" && len(id) <= 100 {
-			best, least = thread(kind, id), score
-		}
-	}
+	kind, id, least := "", "", 1<<30
 	for i := range s.places {
 		p := &s.places[i]
-		if p.aside {
+		if p.aside || p.far > 0 {
 			continue
 		}
-		if kind := things[p.key]; kind != "" && p.object() != nil {
-			take(kind, p.str("number", "key", "id", "uuid", "iid"), p.depth*10)
+		if what := things[p.key]; what != "" && p.object() != nil && p.depth*10 < least && anID(p.node) != "" {
+			kind, id, least = what, anID(p.node), p.depth*10
 		}
-		if name, ok := strings.CutSuffix(p.key, "id"); ok && things[name] != "" {
-			take(things[name], p.scalar(), p.depth*10+3)
+		if name, ok := strings.CutSuffix(p.key, "id"); ok && things[name] != "" && p.depth*10+3 < least && p.scalar() != "0" && p.scalar() != "" {
+			kind, id, least = things[name], p.scalar(), p.depth*10+3
 		}
 	}
-	if best != "" || of < 0 {
-		return best
+	if id != "" && len(id) <= 100 {
+		return thread(kind, id)
 	}
-	if s.places[of].up < 0 { // the top's own id is the delivery's more often than not, but where it tells how something stands
-		if it.State != "" || it.Level != "" {
-			take("alert", s.shallowID(), 0)
+	what, _ := s.happened(at, it)
+	if n := len(what); n > 0 && onABranch[what[n-1]] || s.commits() != "" {
+		if s.commits() != "" {
+			what = []string{"branch"}
 		}
-		return best
+		return thread(strings.Join(what, "-"), orElse(s.branch(), s.text(&placeNames, 80)))
 	}
-	o := s.places[s.places[of].up]
-	thing, _ := eventWords(it.Event)
-	if !wrappers[o.key] {
-		thing = []string{o.key}
-	}
-	if len(thing) > 0 && !talk[thing[len(thing)-1]] {
-		take(strings.Join(thing, "-"), o.str("number", "key", "id", "uuid", "iid"), 0)
-	}
-	return best
-}
-
-// shallowID is the id at the top.
-func (s *search) shallowID() string {
-	for _, p := range s.places {
-		if p.depth == 0 && (p.key == "id" || p.key == "uuid") {
-			return p.scalar()
+	if len(what) > 0 && !talk[what[len(what)-1]] {
+		for _, up := range []int{s.upOf(at), s.wrapper()} {
+			if up >= 0 && anID(s.places[up].node) != "" {
+				return thread(strings.Join(what, "-"), anID(s.places[up].node))
+			}
 		}
+	}
+	if alarms[it.State] && text != "" {
+		if id := s.shallowID(); id != "" && !strings.HasSuffix(s.keyOf(at), "name") && s.keyOf(at) != "title" {
+			return thread("alert", id)
+		}
+		return thread("alert", digest.OneLine(strings.TrimSpace(preface.ReplaceAllString(firstLine(text), "")), 100))
 	}
 	return ""
 }
+
+// alarms are the states of what watches, and preface what stands before the names of alarms.
+var (
+	alarms     = fieldSet("down", "up", "firing", "triggered", "fired", "resolved", "recovered", "ok", "problem", "missing", "no data")
+	preface    = regexp.MustCompile(`(?i)^(?:\[[^\]]*\]|firing|resolved|triggered|recovered|alerting|alarm|problem|down|up|ok|[:\s-])+`)
+	placeNames = names("environment", "target", "stage", "stagename").ending(`url|id$`, "environment")
+)
+
+// anID is by what a tool knows an object.
+func anID(n node) string {
+	if v := n.str("number", "key", "id", "uuid", "iid"); v != "0" && len(v) <= 100 {
+		return v
+	}
+	return ""
+}
+
+func (s *search) upOf(at int) int {
+	if at < 0 {
+		return -1
+	}
+	return s.places[at].up
+}
+
+// wrapper is the index of the object that holds what the delivery is about, -1 if there is none.
+func (s *search) wrapper() int {
+	for i := range s.places {
+		if p := &s.places[i]; enclosing[p.key] && p.depth < 3 && p.object() != nil && anID(p.node) != "" && !p.aside {
+			return i
+		}
+	}
+	return -1
+}
+
+var enclosing = fieldSet("data", "object", "item", "record", "entity", "resource", "detail", "payload", "current")
+
+// shallowID is the id at the top.
+func (s *search) shallowID() string { return s.top.str("id", "uuid") }
 
 // wrappers are the keys of objects that hold what a delivery is about whatever that is.
 var wrappers = fieldSet("data", "payload", "object", "resource", "event", "body", "detail", "details", "attributes", "fields", "item", "record", "content", "message",
