@@ -3,7 +3,6 @@ package tools
 import (
 	"bytes"
 	"io"
-	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -92,30 +91,39 @@ func formFields(h http.Header, body []byte) url.Values {
 	return nil
 }
 
-// formNode makes a form readable as JSON is: fields that hold JSON are decoded, and what PHP names data[list][id] stands
-// in objects.
+// formNode makes a form readable as JSON is: fields that hold JSON are decoded.
 func formNode(v url.Values) node {
 	o := map[string]any{}
-	for _, k := range slices.Sorted(maps.Keys(v)) {
-		var value any = v[k][0]
-		if startsJSON([]byte(v[k][0])) {
-			if n, err := parse([]byte(v[k][0])); err == nil {
-				value = n.v
+	for k, values := range v {
+		s := values[0]
+		if startsJSON([]byte(s)) {
+			if n, err := parse([]byte(s)); err == nil {
+				o[k] = n.v
+				continue
 			}
 		}
-		in, name := o, k
-		if path := strings.Split(strings.ReplaceAll(k, "]", ""), "["); len(path) > 1 && len(path) < 6 && path[0] != "" {
-			for _, part := range path[:len(path)-1] {
-				next, ok := in[part].(map[string]any)
-				if !ok {
-					next = map[string]any{}
-					in[part] = next
-				}
-				in = next
+		o[k] = s
+	}
+	return node{o}
+}
+
+// nested makes objects of what PHP and Rails name data[list][id] in forms; all else stays.
+func nested(n node) node {
+	if !slices.ContainsFunc(n.keys(), func(k string) bool { return strings.HasSuffix(k, "]") }) {
+		return n
+	}
+	o := map[string]any{}
+	for _, k := range n.keys() {
+		in, path := o, strings.Split(strings.ReplaceAll(k, "]", ""), "[")
+		for len(path) > 1 {
+			next, ok := in[path[0]].(map[string]any)
+			if !ok {
+				next = map[string]any{}
+				in[path[0]] = next
 			}
-			name = path[len(path)-1]
+			in, path = next, path[1:]
 		}
-		in[name] = value
+		in[path[0]] = n.object()[k]
 	}
 	return node{o}
 }

@@ -11,6 +11,7 @@ import (
 
 // genericItem reads one object. sure tells that the project is the sender's own word for it.
 func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
+	n = nested(n)
 	s := searchIn(n)
 	event := s.event(h)
 	native := n.str("title") != "" && n.str("project") != ""
@@ -142,7 +143,7 @@ func facts(n node, it *digest.Item) string {
 	var lines []string
 	for _, k := range n.keys() {
 		v := digest.OneLine(untagged(n.str(k)), 120)
-		if v == "" || v == it.Event || v == it.State || v == it.Title || v == it.URL || strings.Contains(it.Title, v) || len(lines) >= 8 || strings.HasPrefix(v, "{") {
+		if v == "" || v == it.Event || v == it.State || v == it.Title || v == it.URL || v == it.Project || strings.Contains(it.Title, v) || len(lines) >= 8 || strings.HasPrefix(v, "{") {
 			continue
 		}
 		lines = append(lines, "- "+escape(words(k))+": "+escape(v))

@@ -158,7 +158,7 @@ func (s *search) textAt(w *wanted, max int) (string, int) {
 }
 
 var (
-	idForm    = regexp.MustCompile(`^(?:[0-9a-fA-F-]{24,}|[0-9.:,-]+|(?:arn|urn):\S+|/\S*)$`)
+	idForm    = regexp.MustCompile(`^(?:[0-9a-fA-F-]{24,}|[0-9.:,-]+|(?:arn|urn):\S+)$`)
 	idWithTag = regexp.MustCompile(`^[A-Za-z]{1,8}[_:][A-Za-z0-9]{12,}$`) // prod_E6SPZ5RKfKClNL
 	oneToken  = regexp.MustCompile(`^[A-Za-z0-9+/=_-]{16,}$`)
 	reference = regexp.MustCompile(`^[a-z]+:[a-z-]+:\S*$`) // zen:ticket:7
@@ -238,7 +238,7 @@ func (s *search) properName(w *wanted, p *place, v string) string {
 	if w == &authorNames && (owners[s.holder(p)] || comparison.MatchString(v)) {
 		return ""
 	}
-	if len(v) > 100 || isID(v) || nobody[strings.ToLower(v)] || strings.Contains(v, "://") || digest.ProjectKey(v) == "" {
+	if len(v) > 100 || strings.HasPrefix(v, "/") || isID(v) || nobody[strings.ToLower(v)] || strings.Contains(v, "://") || digest.ProjectKey(v) == "" {
 		return ""
 	}
 	return v

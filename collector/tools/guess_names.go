@@ -77,7 +77,7 @@ var (
 		"service", "servicename", "application", "applicationname", "app", "appname", "site", "sitename", "workspace",
 		"workspacename", "board", "pipeline", "integrationname", "collective", "alertsource", "component", "namespace", "job", "jobname",
 		"buildname", "product", "team", "space", "monitor", "monitorname", "check", "checkname", "snitch", "healthchecks", "healthcheck", "stream",
-		"zonename", "zone", "watchname", "shop", "store", "collection", "services", "alertpolicynames", "topicarn", "topic", "conditionname", "policyname").
+		"zonename", "zone", "watchname", "shop", "store", "collection", "services", "alertpolicynames", "topicarn", "topic", "conditionname", "policyname", "receiver").
 		ending(`user|author|owner|event|type|policy`, "projectname", "reponame", "repositoryname", "servicename", "applicationname", "sitename", "workspacename",
 			"monitorfriendlyname", "monitorname", "checkname", "project", "repository")
 	projectParts = names("fullname", "pathwithnamespace", "repofullname", "reponame", "slug", "key", "name", "identifier", "alias", "friendlyname", "summary", "title",
