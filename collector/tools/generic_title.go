@@ -34,7 +34,12 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 	}
 	lead := s.lead(thing, deed, number, of)
 	if it.Project == "" && len(thing) > 0 && onABranch[thing[len(thing)-1]] { // a build's name is what was built
-		it.Project = s.name(&buildNames, &projectParts)
+		it.Project, _ = s.best(&buildNames, func(p *place) string {
+			if p.aside || p.depth > 1 {
+				return ""
+			}
+			return s.properName(&projectNames, p, p.scalar())
+		})
 	}
 	switch {
 	case head == "":
@@ -132,8 +137,11 @@ func (s *search) thing(at int) []string {
 	}
 	for i := range s.places {
 		p := &s.places[i]
-		if prefix := strings.TrimSuffix(strings.TrimSuffix(p.key, "status"), "url"); p.depth < 2 && !p.aside && (onABranch[p.key] && p.object() != nil || prefix != p.key && onABranch[prefix]) {
-			return []string{strings.TrimSuffix(strings.TrimSuffix(p.key, "status"), "url")}
+		if prefix := strings.TrimSuffix(strings.TrimSuffix(p.key, "status"), "url"); p.depth < 2 && !p.aside && ((onABranch[p.key] || things[p.key] != "") && p.object() != nil || prefix != p.key && onABranch[prefix]) {
+			if prefix != p.key {
+				return []string{prefix}
+			}
+			return strings.Fields(strings.ToLower(words(p.name)))
 		}
 	}
 	return nil
@@ -154,7 +162,7 @@ var failing = fieldSet("failed", "error", "down", "firing", "triggered")
 
 // stem is what a deed and its other forms have in common.
 func stem(deed string) string {
-	deed = deed[strings.LastIndexByte(deed, ' ')+1:]
+	deed, _, _ = strings.Cut(strings.TrimPrefix(deed, "now "), " ")
 	if len(deed) > 4 {
 		deed = strings.TrimSuffix(strings.TrimSuffix(deed, "ed"), "e")
 	}
@@ -291,7 +299,7 @@ func (s *search) headless(thing []string, deed, lead string, it *digest.Item) st
 		return title(capital(lead) + " by " + it.Author)
 	case lead != "" && it.Project != "":
 		return title(it.Project, capital(lead))
-	case lead != "" && (deed != "" || len(thing) > 1):
+	case lead != "" && len(thing) > 0 && (deed != "" || len(thing) > 1):
 		return title(capital(lead), s.why(lead, it))
 	}
 	return untitled(s, it)
@@ -327,4 +335,4 @@ func untitled(s *search, it *digest.Item) string {
 }
 
 // bookkeeping are fields by which machines keep order, of no interest to people.
-var bookkeeping = regexp.MustCompile(`version|schema|webhook|token|secret|signature|hash|uuid|guid|slug|organi[sz]ation|account|password|apikey|id$|ids$`)
+var bookkeeping = regexp.MustCompile(`version|schema|webhook|token|secret|signature|hash|uuid|guid|slug|organi[sz]ation|account|acct|password|apikey|mail|phone|id$|ids$`)

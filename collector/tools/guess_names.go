@@ -75,9 +75,9 @@ var (
 	personNames  = names("displayname", "fullname", "name", "login", "username", "nickname", "summary", "title", "email", "user", "handle")
 	projectNames = names("project", "projectname", "projectslug", "projectkey", "repository", "repo", "reponame", "repositoryname",
 		"service", "servicename", "application", "applicationname", "app", "appname", "site", "sitename", "workspace",
-		"workspacename", "board", "pipeline", "integrationname", "collective", "alertsource", "component", "namespace", "job", "jobname",
+		"workspacename", "board", "pipeline", "integrationname", "collective", "alertsource", "component", "topicarn", "namespace", "job", "jobname",
 		"buildname", "product", "team", "space", "monitor", "monitorname", "check", "checkname", "snitch", "healthchecks", "healthcheck", "stream",
-		"zonename", "zone", "watchname", "shop", "store", "collection", "services", "alertpolicynames", "topicarn", "topic", "conditionname", "policyname", "receiver").
+		"zonename", "zone", "watchname", "shop", "store", "collection", "services", "alertpolicynames", "topic", "conditionname", "policyname", "receiver").
 		ending(`user|author|owner|event|type|policy`, "projectname", "reponame", "repositoryname", "servicename", "applicationname", "sitename", "workspacename",
 			"monitorfriendlyname", "monitorname", "checkname", "project", "repository")
 	projectParts = names("fullname", "pathwithnamespace", "repofullname", "reponame", "slug", "key", "name", "identifier", "alias", "friendlyname", "summary", "title",

@@ -22,18 +22,13 @@ var verbs = map[string]string{"abort": "aborted", "accept": "accepted", "acknowl
 	"unarchive": "unarchived", "unassign": "unassigned", "unlabel": "unlabeled", "unlock": "unlocked", "unpublish": "unpublished", "unsubscribe": "unsubscribed", "unsnooze": "unsnoozed", "unstar": "unstarred", "untag": "untagged", "update": "updated",
 	"upgrade": "upgraded", "upload": "uploaded", "validate": "validated", "view": "viewed", "warn": "warned"}
 
-// participles tell that something was done, or how it ended.
-var participles = participlesOf(verbs, "done", "begun", "lost", "ended", "up", "down", "paid", "expired", "missing", "overdue", "failing", "refunded", "bounced",
-	"disputed", "error", "errored", "succeeded", "passed", "blocked", "connected", "disconnected", "occurred", "exceeded", "renewed", "canceled", "completed",
-	"resumed", "paused", "queued", "running", "requested", "declined", "waiting", "detected", "recovered", "reached", "complained", "clicked",
-	"opened", "delivered", "unassigned", "translated", "proofread", "snoozed", "drifted", "finalized", "voided", "captured", "charged", "shipped", "available", "unavailable", "online", "offline", "reachable", "unreachable", "success", "failure", "successful", "verified")
+// participles tell that something was done, or how it ended, besides what ends in -ed.
+var participles = fieldSet("done", "begun", "lost", "up", "down", "paid", "missing", "overdue", "failing", "running", "waiting", "built", "sent", "left", "withdrawn",
+	"error", "success", "failure", "successful", "proofread", "available", "unavailable", "online", "offline", "reachable", "unreachable")
 
-func participlesOf(verbs map[string]string, more ...string) map[string]bool {
-	m := fieldSet(more...)
-	for _, p := range verbs {
-		m[p] = true
-	}
-	return m
+// isDone tells a participle.
+func isDone(w string) bool {
+	return participles[w] || len(w) > 4 && strings.HasSuffix(w, "ed") && w != "speed" && w != "embed" && !strings.HasSuffix(w, "feed")
 }
 
 // hollow are the words of an event's name that say nothing by themselves.
@@ -76,7 +71,7 @@ func (s *search) event(h http.Header) string {
 		return "push"
 	case (named || !done(said)) && done(action) && event != "" && !strings.Contains(said, stem(strings.ToLower(action))):
 		return event + "." + action
-	case !named && done(said) && !strings.Contains(said, " ") && thing != "" && !done(thing) && !isHollow(thing) && !strings.Contains(said, strings.ToLower(thing)):
+	case !named && done(said) && !strings.Contains(said, " ") && thing != "" && !strings.EqualFold(thing, "user") && !done(thing) && !isHollow(thing) && !strings.Contains(said, strings.ToLower(thing)):
 		return thing + "." + event
 	}
 	return event
@@ -93,7 +88,7 @@ var vague = fieldSet("topic", "scope", "hook", "category", "eventcategory", "pay
 func done(word string) bool {
 	word = strings.ToLower(word)
 	last := word[strings.LastIndexAny(word, " _-.:/")+1:]
-	return verbs[word] != "" || participles[last] || verbs[last] != ""
+	return verbs[word] != "" || isDone(last) || verbs[last] != ""
 }
 
 // shallow is a short word under one of keys at the top or in one object below it.
@@ -146,8 +141,10 @@ func eventWords(event string) (thing []string, deed string) {
 		}
 		parts = append(parts, kept)
 	}
-	if n := len(parts); n > 1 && (len(parts[n-1]) > 2 || len(parts[n-1]) == 2 && done(parts[n-1][1]) && !knownThing(parts[n-2]) || slices.ContainsFunc(parts[n-1], func(w string) bool { return slices.Contains(parts[n-2], w) })) {
+	if n := len(parts); n > 1 && (len(parts[n-1]) > 2 && linking(parts[n-1]) < 0 || len(parts[n-1]) == 2 && done(parts[n-1][1]) && !knownThing(parts[n-2]) || slices.ContainsFunc(parts[n-1], func(w string) bool { return slices.Contains(parts[n-2], w) })) {
 		parts = parts[n-1:]
+	} else if n > 2 && (parts[n-2][0] == "status" || parts[n-2][0] == "state") {
+		parts = parts[n-3:]
 	} else if n > 2 {
 		parts = parts[n-2:]
 	}
@@ -156,13 +153,21 @@ func eventWords(event string) (thing []string, deed string) {
 	switch {
 	case n == 0:
 		return nil, ""
-	case n > 1 && n < 4 && verbs[all[0]] != "" && !participles[all[n-1]]:
+	case linking(all) > 1 && verbs[all[0]] != "": // addMemberToBoard
+		return all[1:linking(all)], strings.Join(append([]string{verbs[all[0]]}, all[linking(all):]...), " ")
+	case linking(all) == 1 && done(all[0]): // assignedToUser
+		return nil, strings.Join(append([]string{orElse(verbs[all[0]], all[0])}, all[1:]...), " ")
+	case n > 2 && (all[n-1] == "up" || all[n-1] == "down"): // a follow-up
+		return all, ""
+	case n == 2 && verbs[all[0]] != "" && strings.HasSuffix(all[1], "ing"): // deploy_building
+		return all[:1], all[1]
+	case n > 1 && n < 4 && verbs[all[0]] != "" && !isDone(all[n-1]):
 		thing, deed = all[1:], all[0]
-	case n > 1 && (participles[all[n-1]] || verbs[all[n-1]] != ""):
+	case n > 1 && (isDone(all[n-1]) || verbs[all[n-1]] != ""):
 		thing, deed = all[:n-1], all[n-1]
-	case n > 1 && n < 4 && participles[all[0]]:
+	case n > 1 && n < 4 && isDone(all[0]):
 		thing, deed = all[1:], all[0]
-	case n == 1 && (participles[all[0]] || verbs[all[0]] != ""):
+	case n == 1 && (isDone(all[0]) || verbs[all[0]] != ""):
 		return nil, orElse(verbs[all[0]], all[0])
 	default:
 		return all, ""
@@ -170,6 +175,11 @@ func eventWords(event string) (thing []string, deed string) {
 	thing = slices.Clone(thing)
 	thing[len(thing)-1] = singular(thing[len(thing)-1])
 	return thing, orElse(verbs[deed], deed)
+}
+
+// linking is the index of the word that leads on to another thing, -1 without.
+func linking(all []string) int {
+	return slices.IndexFunc(all, func(w string) bool { return w == "to" || w == "from" })
 }
 
 // knownThing tells whether a name is one of a thing, and not of a tool.
@@ -287,8 +297,8 @@ func (s *search) thread(it *digest.Item, text string, at int) string {
 	}
 	if len(what) > 0 && !talk[what[len(what)-1]] {
 		for _, up := range []int{s.upOf(at), s.wrapper()} {
-			if up >= 0 && anID(s.places[up].node) != "" {
-				return thread(strings.Join(what, "-"), anID(s.places[up].node))
+			if up >= 0 && s.places[up].far == 0 && anID(s.places[up].node) != "" {
+				return thread(kindOf(what), anID(s.places[up].node))
 			}
 		}
 	}
@@ -308,6 +318,16 @@ var (
 	placeNames = names("environment", "target", "stage", "stagename").ending(`url|id$`, "environment")
 )
 
+// kindOf is the first word of people's for a thing in its name: an invoice payment belongs to the invoice.
+func kindOf(what []string) string {
+	for _, w := range what {
+		if things[w] != "" {
+			return things[w]
+		}
+	}
+	return strings.Join(what, "-")
+}
+
 // anID is by what a tool knows an object.
 func anID(n node) string {
 	if v := n.str("number", "key", "id", "uuid", "iid"); v != "0" && len(v) <= 100 {
@@ -326,7 +346,7 @@ func (s *search) upOf(at int) int {
 // wrapper is the index of the object that holds what the delivery is about, -1 if there is none.
 func (s *search) wrapper() int {
 	for i := range s.places {
-		if p := &s.places[i]; enclosing[p.key] && p.depth < 3 && p.object() != nil && anID(p.node) != "" && !p.aside {
+		if p := &s.places[i]; enclosing[p.key] && p.depth < 3 && p.far == 0 && p.object() != nil && anID(p.node) != "" && !p.aside {
 			return i
 		}
 	}
