@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -34,6 +36,11 @@ func Generic(h http.Header, body []byte) (Reading, error) {
 	}
 	if len(n.object()) == 1 && n.has("events") && len(n.list("events")) == 0 && n.str("events") == "" { // Asana's, every eight hours
 		return Reading{Ignored: "a heartbeat: it brings no events"}, nil
+	}
+	if list := batch(n); list != nil {
+		r := genericList(h, list)
+		r.Key = deliveryID(h)
+		return r, nil
 	}
 	r := Reading{Key: deliveryID(h)}
 	if n.str("title") != "" && n.str("project") != "" && n.str("key") != "" { // elsewhere key may name anything
@@ -152,6 +159,33 @@ func genericList(h http.Header, list []any) Reading {
 		}
 	}
 	return r
+}
+
+// batch takes a delivery apart that holds several pieces of news, each with an event or a state of its own: what stands
+// around them goes with each. nil if it is one piece.
+func batch(n node) []any {
+	for _, key := range []string{"events", "alerts", "notifications", "messages", "records", "data"} {
+		list := n.list(key)
+		if len(list) < 2 || slices.ContainsFunc(list, func(e node) bool { return !tellsItself(e) }) {
+			continue
+		}
+		var out []any
+		for _, e := range list {
+			o := maps.Clone(n.object())
+			o[key] = []any{e.v}
+			out = append(out, o)
+		}
+		return out
+	}
+	return nil
+}
+
+func tellsItself(n node) bool {
+	return slices.ContainsFunc(n.keys(), func(k string) bool {
+		_, event := eventNames.names[foldKey(k)]
+		_, state := stateNames.names[foldKey(k)]
+		return (event || state) && n.str(k) != ""
+	})
 }
 
 // parseXML makes elements readable as JSON is: children by name, repeated ones as a list, text as text.

@@ -49,7 +49,21 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 	case s.saysItself(head, thing, deed, it):
 		lead = ""
 	}
-	return title(capital(lead), head, s.why(head, it))
+	line := title(capital(lead), head, s.why(head, it))
+	if n := s.others(at); n > 0 && !strings.Contains(lead, " commit") && head != "" {
+		return fmt.Sprintf("%s (and %d more)", digest.OneLine(line, titleMax-20), n)
+	}
+	return line
+}
+
+// others is how many more there are in the list that a title is from.
+func (s *search) others(at int) int {
+	for ; at >= 0; at = s.places[at].up {
+		if s.places[at].count > 1 {
+			return s.places[at].count - 1
+		}
+	}
+	return 0
 }
 
 // rawWord is a word of a machine's: not_paid, RUN_FAILED.

@@ -45,16 +45,17 @@ func searchIn(top node) *search {
 			for _, k := range p.keys() {
 				v := p.object()[k]
 				key := foldKey(k)
+				c := place{name: k, key: key, depth: depth, up: at[i], far: p.far, aside: p.aside}
 				list, isList := v.([]any)
 				if isList {
-					if v = listed(list); v == nil {
+					if v, c.count = listed(list); v == nil {
 						continue
 					}
+					if !wrappers[key] {
+						c.far += 6
+					}
 				}
-				c := place{node: unpacked(v), name: k, key: key, depth: depth, up: at[i], count: len(list), far: p.far, aside: p.aside}
-				if isList && !wrappers[key] {
-					c.far += 6
-				}
+				c.node = unpacked(v)
 				s.places = append(s.places, c)
 				if _, off := aside[key]; off && (isList || key != "labels") { // a map of labels is an alert's own
 					c.aside = true
@@ -69,23 +70,23 @@ func searchIn(top node) *search {
 	return s
 }
 
-// listed is what stands for a list: its first element, or an object of what it holds as pairs of name and value.
-func listed(list []any) any {
+// listed is what stands for a list: its first element, of so many, or an object of what it holds as pairs of name and value.
+func listed(list []any) (v any, count int) {
 	if len(list) == 0 {
-		return nil
+		return nil, 0
 	}
 	pairs := map[string]any{}
 	for i, v := range list {
 		n := node{v}
 		name, value := n.str("name", "key", "title", "label"), n.at("value")
 		if name == "" || value.v == nil || value.scalar() == "" && value.v != "" || i >= 50 {
-			return list[0]
+			return list[0], len(list)
 		}
 		if _, twice := pairs[name]; !twice {
 			pairs[name] = value.v
 		}
 	}
-	return pairs
+	return pairs, 0
 }
 
 // unpacked is v, or what a text holds that is JSON itself, as SNS and queues send it.
