@@ -17,6 +17,9 @@ func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
 	native := n.str("title") != "" && n.str("project") != ""
 	it = digest.Item{URL: s.link(&urlNames), Author: s.name(&authorNames, &personNames), Event: event,
 		Tags: genericTags(n), OccurredAt: s.when(&timeNames), Urgent: affirmed(n.str("urgent"))}
+	if thing, deed := eventWords(event); len(thing) > 0 && undergone[deed] && s.is(thing[len(thing)-1], it.Author) {
+		it.Author = "" // who was invited has not done it
+	}
 	var weighed bool
 	it.Level, weighed = s.level()
 	if p := n.str("project"); p != "" {
@@ -50,13 +53,24 @@ func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
 var kinds = fieldSet(digest.KindStatus, digest.KindDecision, digest.KindQuestion, digest.KindRequest, digest.KindRecap, digest.KindAnnouncement,
 	digest.KindIncident, digest.KindDeploy, digest.KindReview, digest.KindComment)
 
+// undergone is what is done with people, not by them.
+var undergone = fieldSet("created", "invited", "added", "updated", "removed", "deleted", "disabled", "enabled", "activated", "deactivated", "suspended", "banned", "merged")
+
+// is tells whether somebody's name is that of the thing under a key.
+func (s *search) is(key, name string) bool {
+	return name != "" && slices.ContainsFunc(s.places, func(p place) bool { return p.key == key && bestPart(p.node, &personNames) == name })
+}
+
 // fill gives an item with a title what else it needs.
 func (s *search) fill(n node, text string, native bool, it *digest.Item) {
 	if it.Body = n.str("body"); it.Body == "" {
 		it.Body = s.body(text, it.Title)
 	}
+	if it.Body == it.Title && !native {
+		it.Body = ""
+	}
 	if it.Body == "" && n.str("title") == "" {
-		it.Body = facts(n, it)
+		it.Body = facts(n, it, digest.OneLine(untagged(text), 120))
 	}
 	if it.URL == "" && !native {
 		it.URL = pageAddress(firstAddress(text))
@@ -138,12 +152,15 @@ func genericTags(n node) []string {
 	return lowerTags(names)
 }
 
-// facts are the plain fields of an object's top level, for a reader who gets nothing better.
-func facts(n node, it *digest.Item) string {
+// facts are the plain fields of an object's top level that no other words say, for a reader who gets nothing better.
+func facts(n node, it *digest.Item, said ...string) string {
 	var lines []string
+	said = append(said, it.Event, it.State, it.Level, it.Title, it.URL, it.Project, it.Author, "")
+	low := strings.ToLower(it.Title)
 	for _, k := range n.keys() {
 		v := digest.OneLine(untagged(n.str(k)), 120)
-		if v == "" || v == it.Event || v == it.State || v == it.Title || v == it.URL || v == it.Project || strings.Contains(it.Title, v) || len(lines) >= 8 || strings.HasPrefix(v, "{") {
+		if slices.ContainsFunc(said, func(s string) bool { return strings.EqualFold(s, v) }) || strings.Contains(low, strings.ToLower(words(v))) || len(lines) >= 8 || v == "false" ||
+			it.Author != "" && strings.Contains(v, it.Author) || strings.HasPrefix(v, "{") || isID(v) && len(v) > 20 || bookkeeping.MatchString(foldKey(k)) || !readTime(v).IsZero() {
 			continue
 		}
 		lines = append(lines, "- "+escape(words(k))+": "+escape(v))

@@ -35,7 +35,7 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 	lead := s.lead(thing, deed, number, of)
 	if it.Project == "" && len(thing) > 0 && onABranch[thing[len(thing)-1]] { // a build's name is what was built
 		it.Project, _ = s.best(&buildNames, func(p *place) string {
-			if p.aside || p.depth > 1 {
+			if p.aside || p.depth > 2 || p.far > 0 {
 				return ""
 			}
 			return s.properName(&projectNames, p, p.scalar())
@@ -136,22 +136,22 @@ func (s *search) happened(at int, it *digest.Item) (thing []string, deed string)
 
 // thing is what the object is that a text stands in, or that stands beside it, if that is a word of people's.
 func (s *search) thing(at int) []string {
-	if at < 0 {
-		return nil
-	}
 	if k := s.keyOf(at); k == "comment" || k == "note" || k == "commentcontent" {
 		return []string{"comment"}
 	}
-	for up := s.places[at].up; up >= 0; up = s.places[up].up {
-		if p := &s.places[up]; things[p.key] != "" || onABranch[p.key] || likeThings[p.key] {
-			return strings.Fields(strings.ToLower(words(p.name)))
-		} else if !wrappers[p.key] {
-			return nil
+	for up := s.upOf(at); up >= 0; up = s.places[up].up {
+		p := &s.places[up]
+		if wrappers[p.key] {
+			continue
 		}
+		if things[p.key] != "" || onABranch[p.key] || likeThings[p.key] {
+			return strings.Fields(strings.ToLower(words(p.name)))
+		}
+		return nil
 	}
 	for i := range s.places {
 		p := &s.places[i]
-		if prefix := strings.TrimSuffix(strings.TrimSuffix(p.key, "status"), "url"); p.depth < 2 && !p.aside && ((onABranch[p.key] || things[p.key] != "") && p.object() != nil || prefix != p.key && onABranch[prefix]) {
+		if prefix := strings.TrimSuffix(strings.TrimSuffix(p.key, "status"), "url"); p.depth < 2 && !p.aside && ((onABranch[p.key] || things[p.key] != "") && (p.object() != nil || at < 0 && p.depth == 0 && builds[p.key]) || prefix != p.key && onABranch[prefix]) {
 			if prefix != p.key {
 				return []string{prefix}
 			}
@@ -160,6 +160,9 @@ func (s *search) thing(at int) []string {
 	}
 	return nil
 }
+
+// builds are keys whose text is the name of what was built.
+var builds = fieldSet("build", "job", "pipeline", "workflow", "deployment")
 
 var likeThings = fieldSet("member", "user", "release", "customer", "project", "product", "file", "document", "form", "vulnerability", "node", "server", "host", "key",
 	"comment", "note", "message", "reply", "review", "milestone", "epic", "sprint", "deal", "lead", "person", "company", "payment", "charge", "refund", "feature", "flag", "outage")
@@ -187,9 +190,10 @@ var (
 	buildNames  = names("name")
 	reasonNames = names("reason", "errormessage", "incidentreason", "failurereason", "error", "errortext", "alertdetails", "statustext", "failuremessage", "cause", "lasterror").
 			ending(`type|code|url|id$|class`, "errormessage", "reason", "error")
+	whereNames  = names("domain", "hostname", "host", "servername", "server", "node", "device", "endpoint", "repositoryname", "packagename", "environmentname")
 	branchNames = names("branch", "branchname", "branchdisplayname", "headbranch", "sourcebranch", "srcbranch", "ref", "refname", "githubcommitref").ending(`base|target|dest|default`, "branch")
 	amountNames = names("formattedamount", "totalformatted", "amountformatted", "formattedtotal").ending(`tax|discount|ship`, "formatted", "withtaxes")
-	buyerNames  = names("customername", "customer", "billing", "buyer", "contact").ending(`account|store|host`, "customername")
+	buyerNames  = names("customername", "customer", "billing", "buyer", "contact", "employee", "candidate", "applicant", "guest", "attendee", "invitee").ending(`account|store|host`, "customername")
 	onABranch   = fieldSet("build", "pipeline", "job", "workflow", "deploy", "deployment", "push", "run", "stage", "test", "tests", "analysis", "coverage", "commit", "commits", "gate")
 	ticketKey   = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,9}-[0-9]{1,7}$`)
 	smallNumber = regexp.MustCompile(`^#?[0-9]{1,6}$`)
@@ -250,6 +254,8 @@ func (s *search) number(thing []string, at int) (number string, of []string) {
 		case v == "" || p.aside || !own && !beside:
 		case (p.key == "key" || p.key == "identifier" || p.key == "reference") && ticketKey.MatchString(v):
 			rank = 0
+		case (p.key == "version" || p.key == "tagname" || p.key == "tag") && versionedThings[last] && len(v) <= 40:
+			rank = 3
 		case !smallNumber.MatchString(v):
 		case p.key == "number" || p.key == "iid" || p.key == last+"number" || p.key == whole+"number":
 			rank, v = 1, "#"+strings.TrimPrefix(v, "#")
@@ -265,6 +271,9 @@ func (s *search) number(thing []string, at int) (number string, of []string) {
 	}
 	return number, of
 }
+
+// versionedThings are things that people know by their version.
+var versionedThings = fieldSet("release", "version", "package", "image", "artifact", "tag", "deployment", "deploy")
 
 // byNumber are things that people know by their id.
 var byNumber = fieldSet("issue", "ticket", "bug", "task", "order", "story", "case", "request", "incident", "invoice", "pr", "mr", "pullrequest")
@@ -294,13 +303,16 @@ func (s *search) headless(thing []string, deed, lead string, it *digest.Item) st
 	if len(thing) > 0 {
 		for i := range s.places {
 			if p := &s.places[i]; p.object() != nil && p.depth < 4 && (p.key == thing[len(thing)-1] || p.key == strings.Join(thing, "")) {
-				if name := bestPart(p.node, &projectParts); name != "" && !isID(name) && len(name) <= 100 {
+				if name := orElse(bestPart(p.node, &projectParts), bestPart(p.node, &personNames)); name != "" && !isID(name) && len(name) <= 100 {
 					return title(capital(strings.Join(strings.Fields(strings.Join(thing, " ")+" "+name+" "+deed), " ")))
 				}
 			}
 		}
 	}
 	var told []string
+	if whereabouts := s.text(&whereNames, 80); whereabouts != "" && len(thing) > 0 && !strings.EqualFold(whereabouts, it.Project) {
+		told = append(told, whereabouts)
+	}
 	for _, v := range []string{s.text(&amountNames, 40), s.name(&buyerNames, &personNames)} {
 		if v != "" && !strings.Contains(v, "@") && !idWithTag.MatchString(v+"0123456789ab") {
 			told = append(told, v)

@@ -59,7 +59,7 @@ var (
 		"message", "msg", "text", "name", "displayname", "featurename", "pulsename", "itemname", "productname", "searchname", "checkname", "jobname", "formname", "rule", "description", "content", "label", "identifier", "comment", "note",
 		"plaintextbody", "body", "output", "reason", "data").
 		ending(notTheTitle, "title", "subject", "summary", "headline", "friendlyname", "checkname", "searchname", "rulename", "alarmname",
-			"productname", "itemname", "featurename", "formname", "filename", "pulsename", "message", "comment", "details", "plaintext")
+			"productname", "itemname", "featurename", "formname", "filename", "message", "comment", "details", "plaintext", "output")
 	bodyNames = names("body", "description", "longdescription", "message", "text", "details", "detail", "content", "msg",
 		"comment", "note", "notes", "errormessage", "reason", "output", "longmessage", "summary").
 		ending(notTheTitle, "description", "body", "message", "details", "text", "reason")
@@ -75,9 +75,10 @@ var (
 	personNames  = names("displayname", "fullname", "name", "login", "username", "nickname", "summary", "title", "email", "user", "handle")
 	projectNames = names("project", "projectname", "projectslug", "projectkey", "repository", "repo", "reponame", "repositoryname",
 		"service", "servicename", "application", "applicationname", "app", "appname", "site", "sitename", "workspace",
-		"workspacename", "board", "pipeline", "integrationname", "collective", "alertsource", "component", "topicarn", "namespace", "job", "jobname",
+		"workspacename", "board", "pipeline", "integrationname", "collective", "alertsource", "topicarn", "namespace", "job", "jobname",
 		"buildname", "product", "team", "space", "monitor", "monitorname", "check", "checkname", "snitch", "healthchecks", "healthcheck", "stream",
-		"zonename", "zone", "watchname", "shop", "store", "collection", "services", "alertpolicynames", "topic", "conditionname", "policyname", "receiver").
+		"zonename", "zone", "watchname", "shop", "store", "collection", "services", "alertpolicynames", "topic", "conditionname", "policyname", "receiver", "clustername", "cluster", "accountname",
+		"organizationname", "organization", "orgname", "org", "tenant").
 		ending(`user|author|owner|event|type|policy`, "projectname", "reponame", "repositoryname", "servicename", "applicationname", "sitename", "workspacename",
 			"monitorfriendlyname", "monitorname", "checkname", "project", "repository")
 	projectParts = names("fullname", "pathwithnamespace", "repofullname", "reponame", "slug", "key", "name", "identifier", "alias", "friendlyname", "summary", "title",
@@ -100,8 +101,8 @@ var (
 )
 
 const (
-	notTheTitle = `image|icon|avatar|logo|api|callback|hook|subscrib|thumb|user|author|board|previous|old|cert|sign|base|canon|contact|type|person|owner|account|org|company|status|job|file$|environment|project|repo`
-	notAPage    = `image|icon|avatar|logo|api|callback|hook|subscrib|thumb|user|author|board$|previous|old|cert|sign|base|canon|contact|type|silence|runbook|docs|documentation|edit|mute|ack|confirm|download|git|ssh|clone|owner|test|site$|picture|photo`
+	notTheTitle = `image|icon|avatar|logo|^api|callback|hook|subscrib|thumb|user|author|board|previous|^old|cert|^sign|^base|canon|contact|type|person|owner|account|^org|company|status|^job|file$|environment|project|repository|reponame`
+	notAPage    = `image|icon|avatar|logo|^api|apiurl|callback|hook|subscrib|thumb|user|author|board$|previous|^old|cert|^sign|signature|^base|baseurl|canon|contact|type|silence|runbook|^docs|documentation|^edit|mute|^ack|acknowledge|confirm|download|^git|^ssh|^clone|owner|^test|site$|^server|picture|photo`
 )
 
 // aside are objects about something else than what happened: their titles, states and times are not the delivery's.

@@ -65,7 +65,7 @@ func (s *search) event(h http.Header) string {
 		})
 	}
 	said := strings.ToLower(words(event))
-	action, thing := s.shallow("action", "verb", "operation"), s.shallow("objecttype", "resourcetype", "resourcename", "resource", "objectkind", "entitytype", "event", "type", "kind", "table")
+	action, thing := s.shallow("action", "verb", "operation"), s.shallow("objecttype", "resourcetype", "resourcename", "resource", "objectkind", "entitytype", "object", "event", "type", "kind", "table")
 	switch {
 	case event == "" && s.has("pushedat"):
 		return "push"
@@ -225,6 +225,9 @@ func (s *search) state(event, level, text string) string {
 	if level == "ok" || sameState[level] == "ok" {
 		state = orElse(state, "ok")
 	}
+	if state == "critical" || state == "crit" || state == "warning" {
+		return "firing"
+	}
 	if state == "" {
 		if m := bracketed.FindStringSubmatch(text); m != nil && (strings.ContainsAny(text[:1], "[(") || strings.ToUpper(m[1]) == m[1]) {
 			state = strings.ToLower(m[1])
@@ -238,9 +241,18 @@ var sameWeight = map[string]string{"crit": "critical", "warn": "warning", "err":
 // level is the delivery's word for how grave it is; sure tells that it is one of a machine's, not a ticket's priority.
 func (s *search) level() (level string, sure bool) {
 	level, at := s.wordAt(&levelNames)
+	if at < 0 { // what watches has states for levels, and chats know colours only
+		if state := s.word(&stateNames); state == "critical" || state == "crit" || state == "warning" {
+			return orElse(sameWeight[state], state), true
+		}
+		colour, _ := s.best(&colourNames, func(p *place) string { return colourLevel(p.scalar()) })
+		return colour, false
+	}
 	sure = strings.Contains(s.keyOf(at), "sever") || strings.Contains(s.keyOf(at), "level") || len(level) < 5
 	return orElse(sameWeight[level], level), sure
 }
+
+var colourNames = names("color", "colour", "themecolor")
 
 var (
 	gravest    = regexp.MustCompile(`^(?:critical|fatal|urgent|emergency|panic|disaster|p[01]|sev-?[01]|s[01]|severity ?[01]|[01] ?- ?critical)$`)
