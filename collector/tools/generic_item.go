@@ -45,7 +45,7 @@ func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
 	it.Title = s.heading(text, at, native, &it)
 	s.fill(n, text, native, &it)
 	if !it.Urgent && !native && !n.has("urgent") {
-		it.Urgent = cannotWait(&it, weighed)
+		it.Urgent = s.cannotWait(&it, weighed)
 	}
 	return it, sure
 }

@@ -209,7 +209,9 @@ var eventStates = fieldSet("resolved", "closed", "opened", "reopened", "failed",
 	"triggered", "fired", "published", "cancelled", "canceled", "paid", "expired", "missing", "accepted", "rejected", "approved", "lost", "errored", "failure",
 	"success", "error", "deleted", "archived", "refunded", "bounced", "waiting", "blocked", "fixed", "drifted", "available", "unavailable", "online", "offline", "reachable", "unreachable")
 
-var bracketed = regexp.MustCompile(`(?i)^\W{0,4}(firing|resolved|triggered|recovered|alerting|alarm|down|up|ok|no data|problem|failed|fixed|closed|acknowledged)(?:\W|$)`)
+var subjectNames = names("subject", "title").ending(notTheTitle, "subject", "title")
+
+var bracketed = regexp.MustCompile(`(?i)^(\W{0,4})(firing|resolved|triggered|recovered|alerting|alarm|down|up|ok|no data|problem|failed|fixed|closed|acknowledged)(:|\W|$)`)
 
 // state is the delivery's word for how things stand: its own, its event's, its level's where that says that all is well, or
 // the one that a text begins with in signs, as [FIRING:2].
@@ -229,8 +231,10 @@ func (s *search) state(event, level, text string) string {
 		return "firing"
 	}
 	if state == "" {
-		if m := bracketed.FindStringSubmatch(text); m != nil && (strings.ContainsAny(text[:1], "[(") || strings.ToUpper(m[1]) == m[1]) {
-			state = strings.ToLower(m[1])
+		for _, t := range []string{text, s.text(&subjectNames, 250)} {
+			if m := bracketed.FindStringSubmatch(t); state == "" && m != nil && (strings.ContainsAny(m[1], "[(") || strings.ToUpper(m[2]) == m[2] || m[3] == ":") {
+				state = strings.ToLower(m[2])
+			}
 		}
 	}
 	return orElse(sameState[state], state)
@@ -261,15 +265,27 @@ var (
 )
 
 // cannotWait tells news that is urgent where the sender has no word of its own for that: what is down, and what is of the
-// gravest level and has just begun. sure is level's.
-func cannotWait(it *digest.Item, sure bool) bool {
+// gravest level and has just begun. What anywhere says that it is over, or that somebody wrote down as work to do, can
+// wait: a false alarm at night is worse than one read at breakfast. sure is level's.
+func (s *search) cannotWait(it *digest.Item, sure bool) bool {
 	thing, deed := eventWords(it.Event)
-	began := beginnings[deed]
-	if n := len(thing); deed != "" && !began && (deed != "changed" || n == 0 || thing[n-1] != "state" && thing[n-1] != "status") {
+	began, last := beginnings[deed], ""
+	if len(thing) > 0 {
+		last = thing[len(thing)-1]
+	}
+	if deed != "" && !began && (deed != "changed" || last != "state" && last != "status") || work[last] && it.Author != "" {
 		return false
 	}
-	return it.State == "down" || gravest.MatchString(it.Level) && (trouble[it.State] || it.State == "" && (began || sure && it.Author == ""))
+	if it.State != "down" && (!gravest.MatchString(it.Level) || !trouble[it.State] && (it.State != "" || !began && (!sure || it.Author != ""))) {
+		return false
+	}
+	return !slices.ContainsFunc(s.places, func(p place) bool { return len(p.scalar()) <= 200 && isOver.MatchString(p.scalar()) })
 }
+
+var (
+	work   = fieldSet("issue", "task", "bug", "story", "userstory", "card", "epic", "package")
+	isOver = regexp.MustCompile(`(?i)\b(?:resolved|recovered|recovery|cleared|acknowledged|back to normal|is ok|updated problem)\b`)
+)
 
 // things are the keys of objects whose id makes a thread, and what it is called there.
 var things = map[string]string{"issue": "issue", "pullrequest": "pr", "mergerequest": "mr", "ticket": "ticket", "task": "task", "card": "card", "story": "story",
