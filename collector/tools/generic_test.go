@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"quietpost/digest"
@@ -146,11 +147,12 @@ func tell(t *testing.T, of string, score map[string]*tally, least map[string]int
 // leastFound is what generic must find, in percent, a little below what it does: of the tools its rules were tuned with,
 // of those held out, and of the corpus.
 var leastFound = map[string]map[string]int{
-	"tuned": {"author": 79, "level": 65, "no author": 93, "not urgent": 99, "over": 93, "project": 75, "state": 64, "thread": 40, "time": 83,
+	"tuned": {"author": 79, "level": 65, "no author": 93, "not urgent": 99, "over": 93, "project": 75, "state": 64, "thread": 40, "time": 85,
 		"title": 56, "urgent": 76, "url": 87},
 	"held out": {"author": 62, "level": 63, "no author": 93, "not urgent": 99, "over": 89, "project": 60, "state": 48, "thread": 35, "time": 78,
 		"title": 43, "urgent": 70, "url": 82},
-	"corpus": {},
+	"corpus": {"author": 79, "level": 83, "no author": 86, "not urgent": 100, "over": 95, "project": 84, "state": 61, "thread": 47, "time": 71,
+		"title": 62, "urgent": 70, "url": 74},
 }
 
 // plainly is a body in which an address stands as it is.
@@ -201,7 +203,7 @@ func compare(score map[string]*tally, want, got *digest.Item) (missed []string) 
 		note("thread", got.Thread != "" && path.Base(want.Thread) == path.Base(got.Thread), got.Thread, want.Thread)
 	}
 	if !want.OccurredAt.IsZero() {
-		note("time", got.OccurredAt.Equal(want.OccurredAt), got.OccurredAt.String(), want.OccurredAt.String())
+		note("time", got.OccurredAt.Sub(want.OccurredAt).Abs() <= time.Second, got.OccurredAt.String(), want.OccurredAt.String())
 	}
 	return missed
 }

@@ -79,6 +79,9 @@ func (s *search) keyOf(at int) string {
 // saysItself tells whether a text says what happened, so that nothing need stand before it.
 func (s *search) saysItself(head string, thing []string, deed string, it *digest.Item) bool {
 	low := strings.ToLower(head)
+	if low == deed {
+		return false
+	}
 	if deed != "" && strings.Contains(low, stem(deed)) || it.Author != "" && strings.HasPrefix(low, strings.ToLower(it.Author)+" ") {
 		return true
 	}

@@ -264,9 +264,16 @@ func children(n node) []place {
 
 // link is an address a person can open: pages before interfaces, never a picture, nor one that holds a secret.
 func (s *search) link(w *wanted) string {
-	v, _ := s.best(w, func(p *place) string { return pageAddress(p.scalar()) })
+	v, _ := s.best(w, func(p *place) string {
+		if sides[s.holder(p)] { // the repositories that a change goes between
+			return ""
+		}
+		return pageAddress(p.scalar())
+	})
 	return v
 }
+
+var sides = fieldSet("source", "target", "head", "base", "from", "to")
 
 func pageAddress(s string) string {
 	u := webAddress(s)

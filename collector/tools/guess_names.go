@@ -107,7 +107,7 @@ const (
 
 // aside are objects about something else than what happened: their titles, states and times are not the delivery's.
 var aside = fields("user", "users", "sender", "author", "owner", "actor", "creator", "assignee", "assignees", "assignedto", "repository", "repo",
-	"project", "organization", "organisation", "account", "team", "links", "link", "config", "configuration", "settings", "headers", "old", "oldrecord",
+	"project", "organization", "organisation", "enterprise", "installation", "account", "team", "links", "link", "config", "configuration", "settings", "headers", "old", "oldrecord",
 	"previous", "previousattributes", "previousstate", "previousvalue", "previousstatus", "before", "predata", "changes", "changelog", "parent", "base", "labels", "metadata", "meta", "members", "reviewers",
 	"avatar", "icon", "image", "images", "watchers", "permissions", "membercreator", "reporter", "createdby", "updatedby", "publishedby", "revisedby", "model",
 	"priority", "issuetype", "workspace", "board", "customer", "status", "state", "environment", "plan", "committer", "locale",

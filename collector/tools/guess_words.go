@@ -13,7 +13,7 @@ import (
 var verbs = map[string]string{"abort": "aborted", "accept": "accepted", "acknowledge": "acknowledged", "activate": "activated", "add": "added",
 	"apply": "applied", "approve": "approved", "archive": "archived", "assign": "assigned", "attach": "attached", "ban": "banned",
 	"cancel": "cancelled", "change": "changed", "close": "closed", "comment": "commented", "complete": "completed", "create": "created", "deactivate": "deactivated",
-	"delete": "deleted", "deploy": "deployed", "detach": "detached", "disable": "disabled", "edit": "edited", "enable": "enabled",
+	"delete": "deleted", "deploy": "deployed", "detach": "detached", "disable": "disabled", "edit": "edited", "enable": "enabled", "escalate": "escalated",
 	"finish": "finished", "fire": "fired", "fail": "failed", "hire": "hired", "insert": "added", "invite": "invited", "join": "joined", "label": "labeled", "leave": "left", "lock": "locked", "merge": "merged",
 	"modify": "modified", "move": "moved", "open": "opened", "pay": "paid", "place": "placed", "post": "posted", "publish": "published", "push": "pushed",
 	"reactivate": "reactivated", "receive": "received", "reject": "rejected", "release": "released", "remove": "removed", "rename": "renamed",
@@ -69,7 +69,7 @@ func (s *search) event(h http.Header) string {
 	switch {
 	case event == "" && s.has("pushedat"):
 		return "push"
-	case (named || !done(said)) && done(action) && event != "" && !strings.Contains(said, stem(strings.ToLower(action))):
+	case (named || !isDone(said[strings.LastIndexByte(said, ' ')+1:])) && done(action) && event != "" && !strings.Contains(said, stem(strings.ToLower(action))):
 		return event + "." + action
 	case !named && done(said) && !strings.Contains(said, " ") && thing != "" && !strings.EqualFold(thing, "user") && !done(thing) && !isHollow(thing) && !strings.Contains(said, strings.ToLower(thing)):
 		return thing + "." + event
@@ -161,7 +161,7 @@ func eventWords(event string) (thing []string, deed string) {
 		return all, ""
 	case n == 2 && verbs[all[0]] != "" && strings.HasSuffix(all[1], "ing"): // deploy_building
 		return all[:1], all[1]
-	case n > 1 && n < 4 && verbs[all[0]] != "" && !isDone(all[n-1]):
+	case n > 1 && n < 4 && verbs[all[0]] != "" && !isDone(all[n-1]) && (len(parts) < 2 || len(parts[len(parts)-1]) > 1 || verbs[all[n-1]] == ""):
 		thing, deed = all[1:], all[0]
 	case n > 1 && (isDone(all[n-1]) || verbs[all[n-1]] != ""):
 		thing, deed = all[:n-1], all[n-1]
