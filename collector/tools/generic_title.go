@@ -229,6 +229,11 @@ func (s *search) lead(thing []string, deed, number string, of []string) string {
 	if number != "" && !slices.Equal(thing, of) {
 		parts = []string{strings.Join(thing, " "), deed, "on", strings.Join(of, " "), number}
 	}
+	if n := len(thing); n > 0 && strings.HasPrefix(thing[n-1], "deploy") {
+		if where := s.text(&placeNames, 40); where != "" && !strings.Contains(where, " ") {
+			parts[1] = strings.TrimSpace(parts[1] + " to " + where)
+		}
+	}
 	if len(thing) > 0 && onABranch[thing[len(thing)-1]] {
 		if b := s.branch(); b != "" && deed != "" {
 			parts = append(parts, "on "+b)
