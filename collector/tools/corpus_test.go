@@ -128,6 +128,9 @@ func TestCorpus(t *testing.T) {
 		}
 		t.Logf("SUMMARY adapters of their own=%t: %d deliveries, %d items with a title, %d ignored, %d unreadable; project as expected in %d of %d",
 			own, deliveries, items, ignored, unread, projects, named)
+		if least := map[bool]int{true: 490, false: 79}[own]; projects < least { // most of what is missed are ids that tell nobody anything
+			t.Errorf("%d projects are as expected, fewer than %d", projects, least)
+		}
 		if own && unread > 0 || unread > deliveries/100 {
 			t.Errorf("%d deliveries could not be read", unread)
 		}

@@ -75,7 +75,7 @@ var (
 	personNames  = names("displayname", "fullname", "name", "login", "username", "nickname", "summary", "title", "email", "user", "handle")
 	projectNames = names("project", "projectname", "projectslug", "projectkey", "repository", "repo", "reponame", "repositoryname",
 		"service", "servicename", "application", "applicationname", "app", "appname", "site", "sitename", "workspace",
-		"workspacename", "board", "pipeline", "integrationname", "collective", "alertsource", "topicarn", "namespace", "job", "jobname",
+		"workspacename", "board", "pipeline", "pipelinename", "integrationname", "collective", "alertsource", "topicarn", "namespace", "job", "jobname",
 		"buildname", "product", "team", "space", "monitor", "monitorname", "check", "checkname", "snitch", "healthchecks", "healthcheck", "stream",
 		"zonename", "zone", "watchname", "shop", "store", "collection", "services", "alertpolicynames", "topic", "conditionname", "policyname", "receiver", "clustername", "cluster", "accountname",
 		"organizationname", "organization", "orgname", "org", "tenant").
