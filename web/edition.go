@@ -67,6 +67,18 @@ type ref struct {
 
 // editionPage shows all that an edition covers, also what its mail only counted: ?project=&page=.
 func (h *Handler) editionPage(w http.ResponseWriter, r *http.Request) {
+	h.ofEdition(w, r, "edition.html", func(ctx context.Context, id string) (any, error) {
+		v, err := h.edition(ctx, id, r.URL.Query())
+		if err != nil {
+			return nil, err
+		}
+		v.Token = r.PathValue("token")
+		return v, nil
+	})
+}
+
+// ofEdition answers a page below an edition's link. Only a few are made at a time: a window may be of any size.
+func (h *Handler) ofEdition(w http.ResponseWriter, r *http.Request, name string, read func(ctx context.Context, id string) (any, error)) {
 	purpose, id, ok := digest.ReadToken(h.o.Instance, r.PathValue("token"))
 	if !ok || purpose != digest.TokenEdition {
 		h.badLink(w, r)
@@ -79,13 +91,12 @@ func (h *Handler) editionPage(w http.ResponseWriter, r *http.Request) {
 	case <-ctx.Done():
 		return
 	}
-	v, err := h.edition(ctx, id, r.URL.Query())
+	v, err := read(ctx, id)
 	if err != nil {
 		h.pageError(w, r, err)
 		return
 	}
-	v.Token = r.PathValue("token")
-	h.page(w, r, http.StatusOK, "edition.html", v)
+	h.page(w, r, http.StatusOK, name, v)
 }
 
 // reader reads an edition and whose it is; digest.ErrNotFound also for a person who has left: a link does not outlive that.

@@ -21,26 +21,18 @@ type wholeView struct {
 // itemPage shows one item of an edition whole. Which items those are is asked as for the edition's page, so that its link
 // opens nothing else.
 func (h *Handler) itemPage(w http.ResponseWriter, r *http.Request) {
-	purpose, id, ok := digest.ReadToken(h.o.Instance, r.PathValue("token"))
-	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
-	if !ok || purpose != digest.TokenEdition || err != nil {
-		h.badLink(w, r)
-		return
-	}
-	ctx := r.Context()
-	select {
-	case h.reading <- struct{}{}:
-		defer func() { <-h.reading }()
-	case <-ctx.Done():
-		return
-	}
-	p, err := h.whole(ctx, id, number)
-	if err != nil {
-		h.pageError(w, r, err)
-		return
-	}
-	p.Up = "../" + r.PathValue("token")
-	h.page(w, r, http.StatusOK, "item.html", p)
+	h.ofEdition(w, r, "item.html", func(ctx context.Context, id string) (any, error) {
+		number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
+		if err != nil {
+			return nil, digest.ErrNotFound
+		}
+		p, err := h.whole(ctx, id, number)
+		if err != nil {
+			return nil, err
+		}
+		p.Up = "../" + r.PathValue("token")
+		return p, nil
+	})
 }
 
 // whole reads an item of an edition; digest.ErrNotFound if it is not one of them.
