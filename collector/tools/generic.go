@@ -180,6 +180,7 @@ func batch(n node) []any {
 	return nil
 }
 
+// tellsItself tells whether an element of a list is news by itself.
 func tellsItself(n node) bool {
 	return slices.ContainsFunc(n.keys(), func(k string) bool {
 		_, event := eventNames.names[foldKey(k)]

@@ -207,3 +207,19 @@ func compare(score map[string]*tally, want, got *digest.Item) (missed []string) 
 	}
 	return missed
 }
+
+// The names that tools give events, as people would say them.
+func TestEventWords(t *testing.T) {
+	for in, want := range map[string]string{"com.example.order.created.v2": "order | created", "orders/create": "order | created",
+		"createCard": "card | created", "public_incident.incident_created_v2": "incident | created", "invoice.payment_failed": "invoice payment | failed",
+		"addMemberToBoard": "member | added to board", "AssignedToUser": " | assigned to user", "zen:event-type:ticket.comment_added": "ticket comment | added",
+		"merge_request.update": "merge request | updated", "Push Hook": " | pushed", "pull_request.opened": "pull request | opened",
+		"jira:issue_updated": "issue | updated", "deploy_building": "deploy | building", "HourlyFollowUp": "hourly follow up | ",
+		"harbor.replication.status.changed": "replication status | changed", "check.down": "check | down", "ticket": "ticket | ", "": " | ",
+		"v1": " | ", "statuses": "statuses | "} {
+		thing, deed := eventWords(in)
+		if got := strings.Join(thing, " ") + " | " + deed; got != want {
+			t.Errorf("%q is %q, want %q", in, got, want)
+		}
+	}
+}

@@ -69,6 +69,7 @@ func (s *search) others(at int) int {
 // rawWord is a word of a machine's: not_paid, RUN_FAILED.
 var rawWord = regexp.MustCompile(`^(?:[a-z]+(?:_[a-z]+)+|[A-Z]+(?:_[A-Z]+)+)$`)
 
+// keyOf is the key of the place at an index, "" for -1.
 func (s *search) keyOf(at int) string {
 	if at < 0 {
 		return ""
@@ -154,10 +155,13 @@ func (s *search) thing(at int) []string {
 	}
 	for i := range s.places {
 		p := &s.places[i]
-		if prefix := strings.TrimSuffix(strings.TrimSuffix(p.key, "status"), "url"); p.depth < 2 && !p.aside && ((onABranch[p.key] || things[p.key] != "") && (p.object() != nil || at < 0 && p.depth == 0 && builds[p.key]) || prefix != p.key && onABranch[prefix]) {
-			if prefix != p.key {
-				return []string{prefix}
-			}
+		if p.depth > 1 || p.aside {
+			continue
+		}
+		if prefix := strings.TrimSuffix(strings.TrimSuffix(p.key, "status"), "url"); prefix != p.key && onABranch[prefix] {
+			return []string{prefix} // build_status, build_url
+		}
+		if (onABranch[p.key] || things[p.key] != "") && p.object() != nil || at < 0 && p.depth == 0 && builds[p.key] {
 			return strings.Fields(strings.ToLower(words(p.name)))
 		}
 	}
@@ -286,6 +290,7 @@ var versionedThings = fieldSet("release", "version", "package", "image", "artifa
 // byNumber are things that people know by their id.
 var byNumber = fieldSet("issue", "ticket", "bug", "task", "order", "story", "case", "request", "incident", "invoice", "pr", "mr", "pullrequest")
 
+// branch is the branch that a delivery names, or the tag.
 func (s *search) branch() string {
 	b := branchStart.ReplaceAllString(s.text(&branchNames, 80), "")
 	if smallNumber.MatchString(b) || strings.ContainsAny(b, " \n") {
@@ -346,7 +351,7 @@ func untitled(s *search, it *digest.Item) string {
 		p := &s.places[i]
 		v := p.scalar()
 		if v == "" || v == "false" || v == "true" || v == it.Event || p.aside || len(v) > 60 || isID(v) || webAddress(v) != "" || !readTime(v).IsZero() ||
-			nobody[strings.ToLower(v)] || bookkeeping.MatchString(p.key) {
+			nobody[strings.ToLower(v)] || bookkeeping.MatchString(p.key) || contacts.MatchString(p.key) {
 			continue
 		}
 		if parts = append(parts, strings.ToLower(words(p.name))+" "+v); len(parts) == 3 {
@@ -368,5 +373,8 @@ func untitled(s *search, it *digest.Item) string {
 	return "An update that does not say what happened"
 }
 
-// bookkeeping are fields by which machines keep order, of no interest to people.
-var bookkeeping = regexp.MustCompile(`version|schema|webhook|token|secret|signature|hash|uuid|guid|slug|organi[sz]ation|account|acct|password|apikey|mail|phone|id$|ids$`)
+// bookkeeping are fields by which machines keep order, of no interest to people; contacts do not belong in a title.
+var (
+	bookkeeping = regexp.MustCompile(`(?:api|schema|spec|payload|event|hook)version|schema|webhook|token|secret|signature|hash|uuid|guid|slug|organi[sz]ation|account|acct|password|apikey|id$|ids$`)
+	contacts    = regexp.MustCompile(`mail|phone`)
+)

@@ -77,6 +77,7 @@ func (s *search) event(h http.Header) string {
 	return event
 }
 
+// has tells whether a key is there, not too deep.
 func (s *search) has(key string) bool {
 	return slices.ContainsFunc(s.places, func(p place) bool { return p.key == key && p.depth < 3 })
 }
@@ -141,13 +142,7 @@ func eventWords(event string) (thing []string, deed string) {
 		}
 		parts = append(parts, kept)
 	}
-	if n := len(parts); n > 1 && (len(parts[n-1]) > 2 && linking(parts[n-1]) < 0 || len(parts[n-1]) == 2 && done(parts[n-1][1]) && !knownThing(parts[n-2]) || slices.ContainsFunc(parts[n-1], func(w string) bool { return slices.Contains(parts[n-2], w) })) {
-		parts = parts[n-1:]
-	} else if n > 2 && (parts[n-2][0] == "status" || parts[n-2][0] == "state") {
-		parts = parts[n-3:]
-	} else if n > 2 {
-		parts = parts[n-2:]
-	}
+	parts = tellingParts(parts)
 	all := slices.Compact(slices.Concat(parts...))
 	n := len(all)
 	switch {
@@ -177,6 +172,24 @@ func eventWords(event string) (thing []string, deed string) {
 	return thing, orElse(verbs[deed], deed)
 }
 
+// tellingParts are the last parts of an event's name that say what happened: one if it has the thing and the deed, or
+// repeats what stands before it; else two, and three about a thing's status.
+func tellingParts(parts [][]string) [][]string {
+	n := len(parts)
+	if n < 2 {
+		return parts
+	}
+	last, before := parts[n-1], parts[n-2]
+	switch {
+	case len(last) > 2 && linking(last) < 0, len(last) == 2 && done(last[1]) && !knownThing(before),
+		slices.ContainsFunc(last, func(w string) bool { return slices.Contains(before, w) }):
+		return parts[n-1:]
+	case n > 2 && (before[0] == "status" || before[0] == "state"):
+		return parts[n-3:]
+	}
+	return parts[n-2:]
+}
+
 // linking is the index of the word that leads on to another thing, -1 without.
 func linking(all []string) int {
 	return slices.IndexFunc(all, func(w string) bool { return w == "to" || w == "from" })
@@ -188,6 +201,7 @@ func knownThing(words []string) bool {
 	return things[w] != "" || onABranch[w] || likeThings[w]
 }
 
+// singular is a noun without the s of many.
 func singular(w string) string {
 	if len(w) > 3 && strings.HasSuffix(w, "s") && !strings.HasSuffix(w, "ss") && !strings.HasSuffix(w, "us") && !strings.HasSuffix(w, "is") && !strings.HasSuffix(w, "ies") {
 		return w[:len(w)-1]
@@ -272,6 +286,7 @@ func anID(n node) string {
 	return ""
 }
 
+// upOf is the index of the object that holds a place, -1 for the top.
 func (s *search) upOf(at int) int {
 	if at < 0 {
 		return -1
