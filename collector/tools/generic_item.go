@@ -54,11 +54,15 @@ var kinds = fieldSet(digest.KindStatus, digest.KindDecision, digest.KindQuestion
 	digest.KindIncident, digest.KindDeploy, digest.KindReview, digest.KindComment)
 
 // undergone is what is done with people, not by them.
-var undergone = fieldSet("created", "invited", "added", "updated", "removed", "deleted", "disabled", "enabled", "activated", "deactivated", "suspended", "banned", "merged")
+var undergone = fieldSet("created", "invited", "added", "updated", "removed", "deleted", "disabled", "enabled",
+	"activated", "deactivated", "suspended", "banned", "merged")
 
 // is tells whether somebody's name is that of the thing under a key.
 func (s *search) is(key, name string) bool {
-	return name != "" && slices.ContainsFunc(s.places, func(p place) bool { return p.key == key && bestPart(p.node, &personNames) == name })
+	return name != "" && slices.ContainsFunc(s.places, func(p place) bool {
+		return p.key == key &&
+			bestPart(p.node, &personNames) == name
+	})
 }
 
 // fill gives an item with a title what else it needs.
@@ -126,7 +130,8 @@ func (s *search) project(h http.Header) string {
 		}
 		o = node{map[string]any{"namespace": o.at("namespace").v}}
 	}
-	if owner := o.str("owner_name", "namespace", "owner.login", "owner.username", "owner.name", "owner"); owner != "" && !isID(owner) && !strings.ContainsAny(owner, " @") {
+	if owner := o.str("owner_name", "namespace", "owner.login", "owner.username", "owner.name", "owner"); owner != "" &&
+		!isID(owner) && !strings.ContainsAny(owner, " @") {
 		return owner + "/" + v
 	}
 	return v
@@ -159,8 +164,10 @@ func facts(n node, it *digest.Item, said ...string) string {
 	low := strings.ToLower(it.Title)
 	for _, k := range n.keys() {
 		v := digest.OneLine(untagged(n.str(k)), 120)
-		if slices.ContainsFunc(said, func(s string) bool { return strings.EqualFold(s, v) }) || strings.Contains(low, strings.ToLower(words(v))) || len(lines) >= 8 || v == "false" ||
-			it.Author != "" && strings.Contains(v, it.Author) || strings.HasPrefix(v, "{") || isID(v) && len(v) > 20 || bookkeeping.MatchString(foldKey(k)) || !readTime(v).IsZero() {
+		if slices.ContainsFunc(said, func(s string) bool { return strings.EqualFold(s, v) }) ||
+			strings.Contains(low, strings.ToLower(words(v))) || len(lines) >= 8 || v == "false" ||
+			it.Author != "" && strings.Contains(v, it.Author) || strings.HasPrefix(v, "{") || isID(v) && len(v) > 20 ||
+			bookkeeping.MatchString(foldKey(k)) || !readTime(v).IsZero() {
 			continue
 		}
 		lines = append(lines, "- "+escape(words(k))+": "+escape(v))

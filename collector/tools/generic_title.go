@@ -83,7 +83,8 @@ func (s *search) saysItself(head string, thing []string, deed string, it *digest
 	if low == deed {
 		return false
 	}
-	if deed != "" && strings.Contains(low, stem(deed)) || it.Author != "" && strings.HasPrefix(low, strings.ToLower(it.Author)+" ") {
+	if deed != "" && strings.Contains(low, stem(deed)) || it.Author != "" &&
+		strings.HasPrefix(low, strings.ToLower(it.Author)+" ") {
 		return true
 	}
 	for raw, state := range sameState {
@@ -171,8 +172,10 @@ func (s *search) thing(at int) []string {
 // builds are keys whose text is the name of what was built.
 var builds = fieldSet("build", "job", "pipeline", "workflow", "deployment")
 
-var likeThings = fieldSet("member", "user", "release", "customer", "project", "product", "file", "document", "form", "vulnerability", "node", "server", "host", "key",
-	"comment", "note", "message", "reply", "review", "milestone", "epic", "sprint", "deal", "lead", "person", "company", "payment", "charge", "refund", "feature", "flag", "outage")
+var likeThings = fieldSet("member", "user", "release", "customer", "project", "product", "file", "document", "form",
+	"vulnerability", "node", "server", "host", "key",
+	"comment", "note", "message", "reply", "review", "milestone", "epic", "sprint", "deal", "lead", "person", "company",
+	"payment", "charge", "refund", "feature", "flag", "outage")
 
 // undecided are deeds that do not tell how it ended; ends are states that do.
 var (
@@ -195,13 +198,19 @@ func stem(deed string) string {
 
 var (
 	buildNames  = names("name")
-	reasonNames = names("reason", "errormessage", "incidentreason", "failurereason", "error", "errortext", "alertdetails", "statustext", "failuremessage", "cause", "lasterror").
-			ending(`type|code|url|id$|class`, "errormessage", "reason", "error")
-	whereNames  = names("domain", "hostname", "host", "servername", "server", "node", "device", "endpoint", "repositoryname", "packagename", "environmentname")
-	branchNames = names("branch", "branchname", "branchdisplayname", "headbranch", "sourcebranch", "srcbranch", "ref", "refname", "githubcommitref").ending(`base|target|dest|default`, "branch")
-	amountNames = names("formattedamount", "totalformatted", "amountformatted", "formattedtotal").ending(`tax|discount|ship`, "formatted", "withtaxes")
-	buyerNames  = names("customername", "customer", "billing", "buyer", "contact", "employee", "candidate", "applicant", "guest", "attendee", "invitee").ending(`account|store|host`, "customername")
-	onABranch   = fieldSet("build", "pipeline", "job", "workflow", "deploy", "deployment", "push", "run", "stage", "test", "tests", "analysis", "coverage", "commit", "commits", "gate")
+	reasonNames = names("reason", "errormessage", "incidentreason", "failurereason", "error", "errortext",
+		"alertdetails", "statustext", "failuremessage", "cause", "lasterror").
+		ending(`type|code|url|id$|class`, "errormessage", "reason", "error")
+	whereNames = names("domain", "hostname", "host", "servername", "server", "node", "device", "endpoint",
+		"repositoryname", "packagename", "environmentname")
+	branchNames = names("branch", "branchname", "branchdisplayname", "headbranch", "sourcebranch", "srcbranch", "ref",
+		"refname", "githubcommitref").ending(`base|target|dest|default`, "branch")
+	amountNames = names("formattedamount", "totalformatted", "amountformatted",
+		"formattedtotal").ending(`tax|discount|ship`, "formatted", "withtaxes")
+	buyerNames = names("customername", "customer", "billing", "buyer", "contact", "employee", "candidate", "applicant",
+		"guest", "attendee", "invitee").ending(`account|store|host`, "customername")
+	onABranch = fieldSet("build", "pipeline", "job", "workflow", "deploy", "deployment", "push", "run", "stage",
+		"test", "tests", "analysis", "coverage", "commit", "commits", "gate")
 	ticketKey   = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,9}-[0-9]{1,7}$`)
 	smallNumber = regexp.MustCompile(`^#?[0-9]{1,6}$`)
 	branchStart = regexp.MustCompile(`^refs/(?:heads|tags)/`)
@@ -288,7 +297,8 @@ func (s *search) number(thing []string, at int) (number string, of []string) {
 var versionedThings = fieldSet("release", "version", "package", "image", "artifact", "tag", "deployment", "deploy")
 
 // byNumber are things that people know by their id.
-var byNumber = fieldSet("issue", "ticket", "bug", "task", "order", "story", "case", "request", "incident", "invoice", "pr", "mr", "pullrequest")
+var byNumber = fieldSet("issue", "ticket", "bug", "task", "order", "story", "case", "request", "incident", "invoice",
+	"pr", "mr", "pullrequest")
 
 // branch is the branch that a delivery names, or the tag.
 func (s *search) branch() string {
@@ -310,71 +320,3 @@ func (s *search) commits() string {
 	}
 	return ""
 }
-
-// headless is the line of a delivery without a text: who or what the thing is, what it cost, or who did it.
-func (s *search) headless(thing []string, deed, lead string, it *digest.Item) string {
-	if len(thing) > 0 {
-		for i := range s.places {
-			if p := &s.places[i]; p.object() != nil && p.depth < 4 && (p.key == thing[len(thing)-1] || p.key == strings.Join(thing, "")) {
-				if name := orElse(bestPart(p.node, &projectParts), bestPart(p.node, &personNames)); name != "" && !isID(name) && len(name) <= 100 {
-					return title(capital(strings.Join(strings.Fields(strings.Join(thing, " ")+" "+name+" "+deed), " ")))
-				}
-			}
-		}
-	}
-	var told []string
-	if whereabouts := s.text(&whereNames, 80); whereabouts != "" && len(thing) > 0 && !strings.EqualFold(whereabouts, it.Project) {
-		told = append(told, whereabouts)
-	}
-	for _, v := range []string{s.text(&amountNames, 40), s.name(&buyerNames, &personNames)} {
-		if v != "" && !strings.Contains(v, "@") && !idWithTag.MatchString(v+"0123456789ab") {
-			told = append(told, v)
-		}
-	}
-	switch {
-	case len(told) > 0 && lead != "":
-		return title(capital(lead), strings.Join(told, ", "), s.why(lead, it))
-	case it.Author != "" && lead != "":
-		return title(capital(lead) + " by " + it.Author)
-	case lead != "" && it.Project != "":
-		return title(it.Project, capital(lead))
-	case lead != "" && len(thing) > 0 && (deed != "" || len(thing) > 1):
-		return title(capital(lead), s.why(lead, it))
-	}
-	return untitled(s, it)
-}
-
-// untitled makes a line for what names neither title nor event: its first few fields, else whose it is.
-func untitled(s *search, it *digest.Item) string {
-	var parts []string
-	for i := range s.places {
-		p := &s.places[i]
-		v := p.scalar()
-		if v == "" || v == "false" || v == "true" || v == it.Event || p.aside || len(v) > 60 || isID(v) || webAddress(v) != "" || !readTime(v).IsZero() ||
-			nobody[strings.ToLower(v)] || bookkeeping.MatchString(p.key) || contacts.MatchString(p.key) {
-			continue
-		}
-		if parts = append(parts, strings.ToLower(words(p.name))+" "+v); len(parts) == 3 {
-			break
-		}
-	}
-	what := "Update"
-	if w := words(it.Event); w != "" {
-		what = w
-	}
-	switch {
-	case len(parts) > 0:
-		return title(what, strings.Join(parts, ", "))
-	case it.Author != "":
-		return title(what + " by " + it.Author)
-	case it.Project != "":
-		return title(what + " of " + it.Project)
-	}
-	return "An update that does not say what happened"
-}
-
-// bookkeeping are fields by which machines keep order, of no interest to people; contacts do not belong in a title.
-var (
-	bookkeeping = regexp.MustCompile(`(?:api|schema|spec|payload|event|hook)version|schema|webhook|token|secret|signature|hash|uuid|guid|slug|organi[sz]ation|account|acct|password|apikey|id$|ids$`)
-	contacts    = regexp.MustCompile(`mail|phone`)
-)

@@ -10,29 +10,44 @@ import (
 )
 
 // verbs are what tools say that was done, and how it reads: create, createCard and card.created are "card created".
-var verbs = map[string]string{"abort": "aborted", "accept": "accepted", "acknowledge": "acknowledged", "activate": "activated", "add": "added",
-	"apply": "applied", "approve": "approved", "archive": "archived", "assign": "assigned", "attach": "attached", "ban": "banned",
-	"cancel": "cancelled", "change": "changed", "close": "closed", "comment": "commented", "complete": "completed", "create": "created", "deactivate": "deactivated",
-	"delete": "deleted", "deploy": "deployed", "detach": "detached", "disable": "disabled", "edit": "edited", "enable": "enabled", "escalate": "escalated",
-	"finish": "finished", "fire": "fired", "fail": "failed", "hire": "hired", "insert": "added", "invite": "invited", "join": "joined", "label": "labeled", "leave": "left", "lock": "locked", "merge": "merged",
-	"modify": "modified", "move": "moved", "open": "opened", "pay": "paid", "place": "placed", "post": "posted", "publish": "published", "push": "pushed",
-	"reactivate": "reactivated", "receive": "received", "reject": "rejected", "release": "released", "remove": "removed", "rename": "renamed",
-	"reopen": "reopened", "replace": "replaced", "reply": "replied", "resolve": "resolved", "restore": "restored", "review": "reviewed", "send": "sent", "sign": "signed",
-	"start": "started", "stop": "stopped", "submit": "submitted", "subscribe": "subscribed", "sync": "synced", "tag": "tagged", "trash": "trashed", "trigger": "triggered",
-	"unarchive": "unarchived", "unassign": "unassigned", "unlabel": "unlabeled", "unlock": "unlocked", "unpublish": "unpublished", "unsubscribe": "unsubscribed", "unsnooze": "unsnoozed", "unstar": "unstarred", "untag": "untagged", "update": "updated",
+var verbs = map[string]string{"abort": "aborted", "accept": "accepted", "acknowledge": "acknowledged",
+	"activate": "activated", "add": "added",
+	"apply": "applied", "approve": "approved", "archive": "archived", "assign": "assigned", "attach": "attached",
+	"ban":    "banned",
+	"cancel": "cancelled", "change": "changed", "close": "closed", "comment": "commented", "complete": "completed",
+	"create": "created", "deactivate": "deactivated",
+	"delete": "deleted", "deploy": "deployed", "detach": "detached", "disable": "disabled", "edit": "edited",
+	"enable": "enabled", "escalate": "escalated",
+	"finish": "finished", "fire": "fired", "fail": "failed", "hire": "hired", "insert": "added", "invite": "invited",
+	"join": "joined", "label": "labeled", "leave": "left", "lock": "locked", "merge": "merged",
+	"modify": "modified", "move": "moved", "open": "opened", "pay": "paid", "place": "placed", "post": "posted",
+	"publish": "published", "push": "pushed",
+	"reactivate": "reactivated", "receive": "received", "reject": "rejected", "release": "released", "remove": "removed",
+	"rename": "renamed",
+	"reopen": "reopened", "replace": "replaced", "reply": "replied", "resolve": "resolved", "restore": "restored",
+	"review": "reviewed", "send": "sent", "sign": "signed",
+	"start": "started", "stop": "stopped", "submit": "submitted", "subscribe": "subscribed", "sync": "synced",
+	"tag": "tagged", "trash": "trashed", "trigger": "triggered",
+	"unarchive": "unarchived", "unassign": "unassigned", "unlabel": "unlabeled", "unlock": "unlocked",
+	"unpublish": "unpublished", "unsubscribe": "unsubscribed", "unsnooze": "unsnoozed", "unstar": "unstarred",
+	"untag": "untagged", "update": "updated",
 	"upgrade": "upgraded", "upload": "uploaded", "validate": "validated", "view": "viewed", "warn": "warned"}
 
 // participles tell that something was done, or how it ended, besides what ends in -ed.
-var participles = fieldSet("done", "begun", "lost", "up", "down", "paid", "missing", "overdue", "failing", "running", "waiting", "built", "sent", "left", "withdrawn",
-	"error", "success", "failure", "successful", "proofread", "available", "unavailable", "online", "offline", "reachable", "unreachable")
+var participles = fieldSet("done", "begun", "lost", "up", "down", "paid", "missing", "overdue", "failing", "running",
+	"waiting", "built", "sent", "left", "withdrawn",
+	"error", "success", "failure", "successful", "proofread", "available", "unavailable", "online", "offline",
+	"reachable", "unreachable")
 
 // isDone tells a participle.
 func isDone(w string) bool {
-	return participles[w] || len(w) > 4 && strings.HasSuffix(w, "ed") && w != "speed" && w != "embed" && !strings.HasSuffix(w, "feed")
+	return participles[w] || len(w) > 4 && strings.HasSuffix(w, "ed") && w != "speed" && w != "embed" &&
+		!strings.HasSuffix(w, "feed")
 }
 
 // hollow are the words of an event's name that say nothing by themselves.
-var hollow = fieldSet("event", "events", "alert", "alerts", "notification", "notifications", "webhook", "webhooks", "hook", "hooks", "message", "payload",
+var hollow = fieldSet("event", "events", "alert", "alerts", "notification", "notifications", "webhook", "webhooks",
+	"hook", "hooks", "message", "payload",
 	"callback", "object", "default", "data", "activity", "subscription", "automation", "type", "kind")
 
 // isHollow tells an event's name that says nothing.
@@ -54,7 +69,8 @@ func (s *search) event(h http.Header) string {
 		event, _ = s.best(&eventNames, func(p *place) string {
 			v, _ := p.v.(string)
 			v = strings.TrimSpace(v)
-			if p.aside || p.depth > 2 || len(v) > 60 || strings.ContainsAny(v, "\n{<$") || len(strings.Fields(v)) > 6 || isID(v) || webAddress(v) != "" ||
+			if p.aside || p.depth > 2 || len(v) > 60 || strings.ContainsAny(v, "\n{<$") || len(strings.Fields(v)) > 6 ||
+				isID(v) || webAddress(v) != "" ||
 				vague[p.key] && wordCount(words(v)) < 2 || pass < 2 && isHollow(v) {
 				return ""
 			}
@@ -65,13 +81,16 @@ func (s *search) event(h http.Header) string {
 		})
 	}
 	said := strings.ToLower(words(event))
-	action, thing := s.shallow("action", "verb", "operation"), s.shallow("objecttype", "resourcetype", "resourcename", "resource", "objectkind", "entitytype", "object", "event", "type", "kind", "table")
+	action, thing := s.shallow("action", "verb", "operation"), s.shallow("objecttype", "resourcetype", "resourcename",
+		"resource", "objectkind", "entitytype", "object", "event", "type", "kind", "table")
 	switch {
 	case event == "" && s.has("pushedat"):
 		return "push"
-	case (named || !isDone(said[strings.LastIndexByte(said, ' ')+1:])) && done(action) && event != "" && !strings.Contains(said, stem(strings.ToLower(action))):
+	case (named || !isDone(said[strings.LastIndexByte(said, ' ')+1:])) && done(action) && event != "" &&
+		!strings.Contains(said, stem(strings.ToLower(action))):
 		return event + "." + action
-	case !named && done(said) && !strings.Contains(said, " ") && thing != "" && !strings.EqualFold(thing, "user") && !done(thing) && !isHollow(thing) && !strings.Contains(said, strings.ToLower(thing)):
+	case !named && done(said) && !strings.Contains(said, " ") && thing != "" && !strings.EqualFold(thing, "user") &&
+		!done(thing) && !isHollow(thing) && !strings.Contains(said, strings.ToLower(thing)):
 		return thing + "." + event
 	}
 	return event
@@ -97,7 +116,8 @@ func (s *search) shallow(keys ...string) string {
 	for _, k := range keys {
 		for i := range s.places {
 			p := &s.places[i]
-			if v, _ := p.v.(string); p.key == k && (p.up < 0 || p.depth == 1 && wrappers[s.holder(p)]) && v != "" && len(v) < 40 && wordCount(v) == 1 && !isID(v) {
+			if v, _ := p.v.(string); p.key == k && (p.up < 0 || p.depth == 1 && wrappers[s.holder(p)]) && v != "" &&
+				len(v) < 40 && wordCount(v) == 1 && !isID(v) {
 				return v
 			}
 		}
@@ -113,7 +133,8 @@ func headerEvent(h http.Header) string {
 	var found []string
 	for _, end := range eventHeader {
 		for name := range h {
-			if v := strings.TrimSpace(h.Get(name)); strings.HasSuffix(name, end) && v != "" && len(v) <= 60 && (end != "-Topic" || strings.ContainsAny(v, "./_")) {
+			if v := strings.TrimSpace(h.Get(name)); strings.HasSuffix(name, end) && v != "" && len(v) <= 60 &&
+				(end != "-Topic" || strings.ContainsAny(v, "./_")) {
 				found = append(found, name)
 			}
 		}
@@ -133,7 +154,8 @@ func eventWords(event string) (thing []string, deed string) {
 	for i, p := range strings.FieldsFunc(event, func(r rune) bool { return r == '.' || r == '/' || r == ':' }) {
 		var kept []string
 		for _, w := range strings.Fields(strings.ToLower(words(p))) {
-			if !versioned.MatchString(w) && w != "event" && w != "hook" && w != "hooks" && w != "webhook" && w != "notification" && w != "activity" {
+			if !versioned.MatchString(w) && w != "event" && w != "hook" && w != "hooks" && w != "webhook" &&
+				w != "notification" && w != "activity" {
 				kept = append(kept, w)
 			}
 		}
@@ -156,7 +178,8 @@ func eventWords(event string) (thing []string, deed string) {
 		return all, ""
 	case n == 2 && verbs[all[0]] != "" && strings.HasSuffix(all[1], "ing"): // deploy_building
 		return all[:1], all[1]
-	case n > 1 && n < 4 && verbs[all[0]] != "" && !isDone(all[n-1]) && (len(parts) < 2 || len(parts[len(parts)-1]) > 1 || verbs[all[n-1]] == ""):
+	case n > 1 && n < 4 && verbs[all[0]] != "" && !isDone(all[n-1]) && (len(parts) < 2 || len(parts[len(parts)-1]) > 1 ||
+		verbs[all[n-1]] == ""):
 		thing, deed = all[1:], all[0]
 	case n > 1 && (isDone(all[n-1]) || verbs[all[n-1]] != ""):
 		thing, deed = all[:n-1], all[n-1]
@@ -203,18 +226,24 @@ func knownThing(words []string) bool {
 
 // singular is a noun without the s of many.
 func singular(w string) string {
-	if len(w) > 3 && strings.HasSuffix(w, "s") && !strings.HasSuffix(w, "ss") && !strings.HasSuffix(w, "us") && !strings.HasSuffix(w, "is") && !strings.HasSuffix(w, "ies") {
+	if len(w) > 3 && strings.HasSuffix(w, "s") && !strings.HasSuffix(w, "ss") && !strings.HasSuffix(w, "us") &&
+		!strings.HasSuffix(w, "is") && !strings.HasSuffix(w, "ies") {
 		return w[:len(w)-1]
 	}
 	return w
 }
 
 // things are the keys of objects whose id makes a thread, and what it is called there.
-var things = map[string]string{"issue": "issue", "pullrequest": "pr", "mergerequest": "mr", "ticket": "ticket", "task": "task", "card": "card", "story": "story",
-	"incident": "incident", "alert": "alert", "monitor": "monitor", "check": "check", "conversation": "conversation", "order": "order", "post": "post",
-	"change": "change", "reviewrequest": "review", "bug": "bug", "case": "case", "workitem": "work", "item": "item", "fault": "fault", "invoice": "invoice",
-	"component": "component", "expense": "expense", "signaturerequest": "signature", "trigger": "trigger", "healthchecks": "check", "error": "error",
-	"entry": "entry", "contact": "contact", "campaign": "campaign", "discussion": "discussion", "problem": "problem", "snitch": "snitch", "savedsearch": "search", "release": "release"}
+var things = map[string]string{"issue": "issue", "pullrequest": "pr", "mergerequest": "mr", "ticket": "ticket",
+	"task": "task", "card": "card", "story": "story",
+	"incident": "incident", "alert": "alert", "monitor": "monitor", "check": "check", "conversation": "conversation",
+	"order": "order", "post": "post",
+	"change": "change", "reviewrequest": "review", "bug": "bug", "case": "case", "workitem": "work", "item": "item",
+	"fault": "fault", "invoice": "invoice",
+	"component": "component", "expense": "expense", "signaturerequest": "signature", "trigger": "trigger",
+	"healthchecks": "check", "error": "error",
+	"entry": "entry", "contact": "contact", "campaign": "campaign", "discussion": "discussion", "problem": "problem",
+	"snitch": "snitch", "savedsearch": "search", "release": "release"}
 
 // thread is what the delivery belongs to: the sender's own word for that, else the thing it tells of. Of builds it is the
 // branch, so that the one that passes stands with the one that failed; of alarms their name. at is the title's place.
@@ -231,7 +260,8 @@ func (s *search) thread(it *digest.Item, text string, at int) string {
 		if what := things[p.key]; what != "" && p.object() != nil && p.depth*10 < least && anID(p.node) != "" {
 			kind, id, least = what, anID(p.node), p.depth*10
 		}
-		if name, ok := strings.CutSuffix(p.key, "id"); ok && things[name] != "" && p.depth*10+3 < least && p.scalar() != "0" && p.scalar() != "" {
+		if name, ok := strings.CutSuffix(p.key, "id"); ok && things[name] != "" && p.depth*10+3 < least &&
+			p.scalar() != "0" && p.scalar() != "" {
 			kind, id, least = things[name], p.scalar(), p.depth*10+3
 		}
 	}
@@ -263,7 +293,8 @@ func (s *search) thread(it *digest.Item, text string, at int) string {
 
 // alarms are the states of what watches, and preface what stands before the names of alarms.
 var (
-	alarms     = fieldSet("down", "up", "firing", "triggered", "fired", "resolved", "recovered", "ok", "problem", "missing", "no data")
+	alarms = fieldSet("down", "up", "firing", "triggered", "fired", "resolved", "recovered", "ok", "problem",
+		"missing", "no data")
 	preface    = regexp.MustCompile(`(?i)^(?:\[[^\]]*\]|firing|resolved|triggered|recovered|alerting|alarm|problem|down|up|ok|[:\s-])+`)
 	placeNames = names("environment", "target", "stage", "stagename").ending(`url|id$`, "environment")
 )
@@ -297,7 +328,8 @@ func (s *search) upOf(at int) int {
 // wrapper is the index of the object that holds what the delivery is about, -1 if there is none.
 func (s *search) wrapper() int {
 	for i := range s.places {
-		if p := &s.places[i]; enclosing[p.key] && p.depth < 3 && p.far == 0 && p.object() != nil && anID(p.node) != "" && !p.aside {
+		if p := &s.places[i]; enclosing[p.key] && p.depth < 3 && p.far == 0 && p.object() != nil && anID(p.node) != "" &&
+			!p.aside {
 			return i
 		}
 	}
@@ -310,8 +342,11 @@ var enclosing = fieldSet("data", "object", "item", "record", "entity", "resource
 func (s *search) shallowID() string { return s.top.str("id", "uuid") }
 
 // wrappers are the keys of objects that hold what a delivery is about whatever that is.
-var wrappers = fieldSet("data", "payload", "object", "resource", "event", "body", "detail", "details", "attributes", "fields", "item", "record", "content", "message",
-	"messages", "events", "notification", "notifications", "alerts", "current", "eventdata", "webhookeventdata", "result", "results", "essentials", "properties", "value", "new", "objectattributes", "entity", "model", "info", "params", "context")
+var wrappers = fieldSet("data", "payload", "object", "resource", "event", "body", "detail", "details", "attributes",
+	"fields", "item", "record", "content", "message",
+	"messages", "events", "notification", "notifications", "alerts", "current", "eventdata", "webhookeventdata",
+	"result", "results", "essentials", "properties", "value", "new", "objectattributes", "entity", "model", "info",
+	"params", "context")
 
 // talk are things said about another, whose own id makes no thread.
 var talk = fieldSet("comment", "note", "message", "reply", "review", "email")
