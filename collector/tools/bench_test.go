@@ -1,24 +1,30 @@
 package tools
 
 import (
+	"cmp"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
-// BenchmarkAdapters is the cost of a delivery read by Go, over testdata; BenchmarkMaps of one read by a map file, over
-// the files' own samples. Compilation is done before.
-func BenchmarkAdapters(b *testing.B) {
-	var list []Sample
-	var read []Adapter
+// A reading is a payload and what reads it.
+type reading struct {
+	Sample
+	read Adapter
+}
+
+// written are the payloads of testdata, each with its tool's adapter in Go.
+func written(tb testing.TB) (out []reading) {
 	for name, tool := range Types() {
 		files, _ := filepath.Glob(filepath.Join("testdata", name, "*.json"))
 		for _, f := range files {
 			body, err := os.ReadFile(f)
 			if err != nil {
-				b.Fatal(err)
+				tb.Fatal(err)
 			}
 			h := http.Header{}
 			if text, err := os.ReadFile(f + ".headers"); err == nil {
@@ -28,41 +34,86 @@ func BenchmarkAdapters(b *testing.B) {
 					}
 				}
 			}
-			list, read = append(list, Sample{Header: h, Body: body}), append(read, tool.Read)
+			out = append(out, reading{Sample{Name: f, Header: h, Body: body}, tool.Read})
 		}
 	}
-	readAll(b, list, read)
+	return warm(tb, out)
 }
 
-func BenchmarkMaps(b *testing.B) {
-	var list []Sample
-	var read []Adapter
-	for _, m := range library(b).files {
-		if m.code {
-			continue
-		}
+// mapped are the samples of all map files, each with its file.
+func mapped(tb testing.TB) (out []reading) {
+	for _, m := range library(tb).files {
 		for _, s := range m.samples {
-			list, read = append(list, s), append(read, m.read)
+			if !m.code {
+				out = append(out, reading{s, m.read})
+			}
 		}
 	}
-	readAll(b, list, read)
+	return warm(tb, out)
 }
 
-func readAll(b *testing.B, list []Sample, read []Adapter) {
-	size := 0
-	for i, s := range list {
-		size += len(s.Body)
-		_, _ = read[i](s.Header, s.Body) // which compiles
+// warm reads all once, which compiles.
+func warm(tb testing.TB, list []reading) []reading {
+	if len(list) == 0 {
+		tb.Fatal("there is nothing to read")
 	}
-	if size == 0 {
-		b.Fatal("there is nothing to read")
+	for _, r := range list {
+		_, _ = r.read(r.Header, r.Body)
+	}
+	return list
+}
+
+// BenchmarkAdapters is the cost of a delivery read by Go, over testdata; BenchmarkMaps of one read by a map file, over
+// the files' own samples. Theirs are smaller: BenchmarkMapsBesideAdapters compares like with like.
+func BenchmarkAdapters(b *testing.B) { readAll(b, written(b)) }
+func BenchmarkMaps(b *testing.B)     { readAll(b, mapped(b)) }
+
+func readAll(b *testing.B, list []reading) {
+	size := 0
+	for _, r := range list {
+		size += len(r.Body)
 	}
 	for b.Loop() {
-		for i := range list {
-			_, _ = read[i](list[i].Header, list[i].Body)
+		for _, r := range list {
+			_, _ = r.read(r.Header, r.Body)
 		}
 	}
 	each := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
 	b.ReportMetric(each/float64(len(list)), "ns/payload")
 	b.ReportMetric(each/float64(size)*1024, "ns/KB")
+}
+
+// BenchmarkMapsBesideAdapters reads each sample of a map file and then the payload of testdata that is nearest to it in
+// size, in turns, so that what else the machine does meets both. x-adapter is how many times the one costs the other, at
+// the median of the rounds.
+func BenchmarkMapsBesideAdapters(b *testing.B) {
+	list, beside := mapped(b), written(b)
+	slices.SortFunc(beside, func(x, y reading) int { return cmp.Or(cmp.Compare(len(x.Body), len(y.Body)), cmp.Compare(x.Name, y.Name)) })
+	pairs := make([]reading, len(list))
+	for i, r := range list {
+		at, _ := slices.BinarySearchFunc(beside, len(r.Body), func(x reading, n int) int { return cmp.Compare(len(x.Body), n) })
+		if at == len(beside) || at > 0 && len(r.Body)-len(beside[at-1].Body) < len(beside[at].Body)-len(r.Body) {
+			at--
+		}
+		pairs[i] = beside[at]
+	}
+	inTurns(b, list, pairs)
+}
+
+// inTurns reads the payloads of two lists in turns and reports what the first costs, in times of the second.
+func inTurns(b *testing.B, list, beside []reading) {
+	var ratios []float64
+	for b.Loop() {
+		var one, other time.Duration
+		for i := range list {
+			start := time.Now()
+			_, _ = list[i].read(list[i].Header, list[i].Body)
+			middle := time.Now()
+			_, _ = beside[i].read(beside[i].Header, beside[i].Body)
+			one, other = one+middle.Sub(start), other+time.Since(middle)
+		}
+		ratios = append(ratios, float64(one)/float64(other))
+	}
+	slices.Sort(ratios)
+	b.ReportMetric(ratios[len(ratios)/2], "x-adapter")
 }
