@@ -17,10 +17,7 @@ var builtins = []string{"all", "none", "any", "one", "filter", "map", "find", "f
 	"len", "type", "abs", "ceil", "floor", "round", "int", "float", "trim", "trimPrefix", "trimSuffix", "upper", "lower",
 	"indexOf", "lastIndexOf", "hasPrefix", "hasSuffix", "max", "min", "first", "last", "get", "take", "keys", "values", "reverse", "flatten", "sort"}
 
-const (
-	getName = "__get"
-	addName = "__add"
-)
+const getName = "__get"
 
 type function struct {
 	run   func(args ...any) (any, error)
@@ -31,7 +28,6 @@ type function struct {
 // functions are those of our own, by name. Their help is what the documentation prints.
 var functions = map[string]function{
 	getName: {run: get, types: []any{new(func(any, any) any)}},
-	addName: {run: add, types: []any{new(func(any, any) any)}},
 	"string": {run: text, types: []any{new(func(any) string)},
 		help: "string(x): x as text; nothing for nil"},
 	"join": {run: join, types: []any{new(func(any) string), new(func(any, string) string)},
@@ -140,8 +136,7 @@ func get(args ...any) (any, error) {
 }
 
 // add is '+': texts and lists are joined, numbers added, nil adds nothing.
-func add(args ...any) (any, error) {
-	a, b := args[0], args[1]
+func add(a, b any) (any, error) {
 	switch {
 	case a == nil:
 		return b, nil

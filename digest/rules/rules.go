@@ -65,7 +65,10 @@ func Compile(source string, names Names, want reflect.Kind) (*Program, error) {
 	if len(source) > MaxSource {
 		return nil, &Error{1, 1, fmt.Sprintf("longer than %d bytes", MaxSource)}
 	}
-	env := types.Map{weighName: types.TypeOf(weigher(nil)), stepName: types.TypeOf(weigher(nil)), matchName: types.TypeOf(matcher(nil))}
+	env := types.Map{}
+	for name, like := range scaleTypes {
+		env[name] = types.TypeOf(like)
+	}
 	for name, like := range names {
 		env[name] = types.Any
 		if like != nil {
@@ -202,8 +205,6 @@ func (k *kinder) Visit(node *ast.Node) {
 func (k *kinder) binary(node *ast.Node, n *ast.BinaryNode) {
 	switch n.Operator {
 	case "+":
-		weighed(&n.Left, weighName)
-		weighed(&n.Right, weighName)
 		call(node, addName, n.Left, n.Right)
 	case "matches":
 		text, ok := n.Right.(*ast.StringNode)
