@@ -209,7 +209,8 @@ type Scope struct {
 // Scope works out the map's lets over a payload, once for all maps and conditions that have the same.
 func (m *Map) Scope(payload any, headers Headers) (*Scope, error) {
 	s := &Scope{work: &meter{limit: workOfMap}}
-	s.values = s.work.scales(map[string]any{"payload": payload, "headers": headers})
+	s.values = s.work.inner(make(map[string]any, 16+len(m.lets)))
+	s.values["payload"], s.values["headers"] = payload, headers
 	return s, m.bind(s.work, s.values)
 }
 

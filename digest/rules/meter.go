@@ -18,20 +18,24 @@ const (
 // ErrBudget is the fault of an expression that takes too many steps or makes too much.
 var ErrBudget = errors.New("the expression takes too long on this input")
 
-// What costs more than a step goes through these, which stand among the values that a program runs over. Their types are
+// What kinder puts into expressions are functions that stand among the values which a program runs over. Their types are
 // some that expr calls without reflection; over the budget they panic with ErrBudget, which expr hands on as its error.
 const (
-	weighName = "__weigh"
-	stepName  = "__step"
-	matchName = "__match"
-	addName   = "__add"
+	getName    = "__get"
+	followName = "__follow"
+	weighName  = "__weigh"
+	stepName   = "__step"
+	matchName  = "__match"
+	addName    = "__add"
 )
 
-var scaleTypes = map[string]any{
-	weighName: func(any) any { return nil },
-	stepName:  func(any) any { return nil },
-	matchName: func(any, any) bool { return false },
-	addName:   func(any, any) any { return nil },
+var innerTypes = map[string]any{
+	getName:    get,
+	followName: follow,
+	weighName:  (*meter)(nil).weigh,
+	stepName:   (*meter)(nil).step,
+	matchName:  (*meter)(nil).match,
+	addName:    (*meter)(nil).sum,
 }
 
 // A meter counts the work of one run. It counts what is handed to functions and operators before they look at it, so
@@ -43,8 +47,9 @@ type meter struct {
 	machine  vm.VM // one for all runs: its stack is made once
 }
 
-// scales puts into values what weighs for this meter.
-func (m *meter) scales(values map[string]any) map[string]any {
+// inner puts the inner functions into values; what weighs does so for this meter.
+func (m *meter) inner(values map[string]any) map[string]any {
+	values[getName], values[followName] = get, follow
 	values[weighName], values[stepName], values[matchName], values[addName] = m.weigh, m.step, m.match, m.sum
 	return values
 }
