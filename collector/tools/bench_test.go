@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -17,24 +16,23 @@ type reading struct {
 	read Adapter
 }
 
-// written are the payloads of testdata, each with its tool's adapter in Go.
+// written are the payloads of testdata, each with its tool's adapter in Go and the header that the tool sends.
 func written(tb testing.TB) (out []reading) {
+	headers := map[string]func(file string) http.Header{"github": githubHeader}
+	for _, d := range dialects() {
+		headers[d.name] = d.header
+	}
 	for name, tool := range Types() {
-		files, _ := filepath.Glob(filepath.Join("testdata", name, "*.json"))
-		for _, f := range files {
-			body, err := os.ReadFile(f)
-			if err != nil {
-				tb.Fatal(err)
+		if _, err := os.Stat(filepath.Join("testdata", name)); err != nil {
+			continue
+		}
+		names, bodies := samples(tb, name)
+		for i, file := range names {
+			h := sampleHeader(name, file)
+			if of := headers[name]; of != nil {
+				h = of(file)
 			}
-			h := http.Header{}
-			if text, err := os.ReadFile(f + ".headers"); err == nil {
-				for line := range strings.Lines(string(text)) {
-					if k, v, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-						h.Add(k, strings.TrimSpace(v))
-					}
-				}
-			}
-			out = append(out, reading{Sample{Name: f, Header: h, Body: body}, tool.Read})
+			out = append(out, reading{Sample{Name: name + "/" + file, Header: h, Body: bodies[i]}, tool.Read})
 		}
 	}
 	return warm(tb, out)
