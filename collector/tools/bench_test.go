@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -81,22 +82,80 @@ func readAll(b *testing.B, list []reading) {
 	b.ReportMetric(each/float64(size)*1024, "ns/KB")
 }
 
-// BenchmarkMapsBesideAdapters reads each sample of a map file and then the payload of testdata that is nearest to it in
-// size, in turns, so that what else the machine does meets both. x-adapter is how many times the one costs the other.
-func BenchmarkMapsBesideAdapters(b *testing.B) {
-	list, beside := mapped(b), written(b)
-	slices.SortFunc(beside, func(x, y reading) int {
-		return cmp.Or(cmp.Compare(len(x.Body), len(y.Body)), cmp.Compare(x.Name, y.Name))
-	})
-	pairs := make([]reading, len(list))
-	for i, r := range list {
-		at, _ := slices.BinarySearchFunc(beside, len(r.Body), func(x reading, n int) int { return cmp.Compare(len(x.Body), n) })
-		if at == len(beside) || at > 0 && len(r.Body)-len(beside[at-1].Body) < len(beside[at].Body)-len(r.Body) {
-			at--
+// twins are payloads of testdata of which a map file of testdata/beside makes the same updates as the adapter in Go does.
+func twins(tb testing.TB) (byMap, byGo []reading) {
+	files := map[string]*mapFile{}
+	for _, r := range written(tb) {
+		tool, name, _ := strings.Cut(strings.TrimSuffix(r.Name, ".json"), "/")
+		if !slices.Contains(beside[tool], name) {
+			continue
 		}
-		pairs[i] = beside[at]
+		if files[tool] == nil {
+			text, err := os.ReadFile(filepath.Join("testdata", "beside", tool+".yaml"))
+			if err == nil {
+				files[tool], err = parseMapFile(tool+".yaml", text)
+			}
+			if err != nil {
+				tb.Fatal(err)
+			}
+		}
+		byMap, byGo = append(byMap, reading{r.Sample, files[tool].read}), append(byGo, r)
 	}
-	inTurns(b, list, pairs)
+	return warm(tb, byMap), byGo
+}
+
+var beside = map[string][]string{
+	"linear":    {"issue.create", "issue.update~state"},
+	"gitlab":    {"issue.open", "merge_request.open"},
+	"gitea":     {"issues.opened"},
+	"github":    {"issues.opened", "star.created", "release.published", "deployment_status.created~failed"},
+	"pagerduty": {"incident.acknowledged"},
+	"sentry":    {"issue.created"},
+	"bitbucket": {"pullrequest_approved"},
+}
+
+// A map file can say what an adapter in Go says, to the last word.
+func TestMapsBesideAdapters(t *testing.T) {
+	byMap, byGo := twins(t)
+	for i, r := range byMap {
+		got, err := r.read(r.Header, r.Body)
+		for j := range got.Items {
+			got.Items[j].Reasons = nil
+		}
+		want, wantErr := byGo[i].read(r.Header, r.Body)
+		if a, b := show(got, err), show(want, wantErr); a != b {
+			t.Errorf("%s: a map file gives\n%s\nthe adapter gives\n%s", r.Name, a, b)
+		}
+	}
+	if len(byMap) != 12 {
+		t.Errorf("%d payloads were read", len(byMap))
+	}
+}
+
+// BenchmarkMapsBesideAdapters reads payloads by a map file and by an adapter in Go in turns, so that what else the machine
+// does meets both. x-adapter is how many times the one costs the other: "same" reads the very same payloads into the very
+// same updates; "samples" reads each sample of each map file, and beside it the payload of testdata that is nearest to it
+// in size.
+func BenchmarkMapsBesideAdapters(b *testing.B) {
+	b.Run("same", func(b *testing.B) {
+		byMap, byGo := twins(b)
+		inTurns(b, byMap, byGo)
+	})
+	b.Run("samples", func(b *testing.B) {
+		list, sizes := mapped(b), written(b)
+		slices.SortFunc(sizes, func(x, y reading) int {
+			return cmp.Or(cmp.Compare(len(x.Body), len(y.Body)), cmp.Compare(x.Name, y.Name))
+		})
+		pairs := make([]reading, len(list))
+		for i, r := range list {
+			at, _ := slices.BinarySearchFunc(sizes, len(r.Body), func(x reading, n int) int { return cmp.Compare(len(x.Body), n) })
+			if at == len(sizes) || at > 0 && len(r.Body)-len(sizes[at-1].Body) < len(sizes[at].Body)-len(r.Body) {
+				at--
+			}
+			pairs[i] = sizes[at]
+		}
+		inTurns(b, list, pairs)
+	})
 }
 
 // inTurns reads the payloads of two lists in turns and reports what the first costs, in times of the second. Of each
