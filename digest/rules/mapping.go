@@ -6,6 +6,8 @@ import (
 	"maps"
 	"reflect"
 
+	"github.com/expr-lang/expr/vm"
+
 	"quietpost/digest"
 )
 
@@ -67,6 +69,7 @@ func NewMap(sources map[string]string, lets ...Let) (m *Map, part string, err er
 	for i := range fields {
 		a := assignment{field: &fields[i]}
 		if compile(&a.code, a.name, inEach); a.code != nil && a.set != nil {
+			a.reason = digest.Reason("map: " + digest.OneLine(a.code.source, 120))
 			m.sets = append(m.sets, a)
 		}
 	}
@@ -153,7 +156,7 @@ func (m *Map) one(work *meter, values map[string]any) (it digest.Item, ignored d
 			return it, "", faultOf(a.name, err)
 		}
 		if s, _ := v.(string); a.name == "project" && s != "" || a.name == "urgent" && it.Urgent || a.name == "kind" && it.Kind != "" {
-			it.Reasons[a.name] = digest.Reason("map: " + digest.OneLine(a.code.source, 120))
+			it.Reasons[a.name] = a.reason
 		}
 	}
 	return it, "", nil
@@ -208,9 +211,10 @@ type Scope struct {
 
 // Scope works out the map's lets over a payload, once for all maps and conditions that have the same.
 func (m *Map) Scope(payload any, headers Headers) (*Scope, error) {
-	s := &Scope{work: &meter{limit: workOfMap}}
-	s.values = s.work.inner(make(map[string]any, 16+len(m.lets)))
-	s.values["payload"], s.values["headers"] = payload, headers
+	s := &Scope{work: &meter{limit: workOfMap, machine: vm.VM{Stack: make([]any, 0, 16)}}}
+	values := make(map[string]any, len(innerTypes)+len(m.lets)+3) // made once for all: it would grow while it is filled
+	values["payload"], values["headers"] = payload, headers
+	s.values = s.work.inner(values)
 	return s, m.bind(s.work, s.values)
 }
 

@@ -98,7 +98,7 @@ func Compile(source string, names Names, want reflect.Kind) (*Program, error) {
 		}
 		return nil, &Error{1, 1, err.Error()}
 	}
-	return &Program{source: source, code: code, patterns: k.patterns}, nil
+	return &Program{source, code, k.patterns}, nil
 }
 
 // compile guards against a panic of the compiler: what an operator writes must not take the service down.
