@@ -3,7 +3,6 @@ package tools
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"path"
 	"reflect"
@@ -154,12 +153,9 @@ func (m *mapFile) build() (*toolMap, error) {
 	var faults []error
 	fault := func(place string, err error) {
 		line, ok := m.lines[place]
-		if name := place[strings.LastIndexByte(place, '.')+1:]; !ok { // a let's, or one that an event has from the map
-			for _, other := range []string{"let." + name, "map." + name} {
-				if at, ok := m.lines[other]; ok {
-					place, line = other, at
-				}
-			}
+		if !ok { // a let's
+			place = "let" + place[strings.LastIndexByte(place, '.'):]
+			line = m.lines[place]
 		}
 		var re *rules.Error
 		if errors.As(err, &re) {
@@ -195,9 +191,7 @@ func (m *mapFile) build() (*toolMap, error) {
 				fault(fmt.Sprintf("on[%d].when", i), err)
 			}
 		}
-		sets := maps.Clone(m.common)
-		maps.Copy(sets, e.sets)
-		if c.m, part, err = rules.NewMap(sets, m.lets...); err != nil {
+		if c.m, part, err = t.common.With(e.sets); err != nil {
 			fault(fmt.Sprintf("on[%d].%s", i, part), err)
 		}
 		t.events = append(t.events, c)
