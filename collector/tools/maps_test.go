@@ -31,7 +31,7 @@ func TestMapFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			for what, text := range map[string]string{"where": m.texts.Where, "choose": m.texts.Choose, "secret": m.texts.Secret, "source": m.texts.Source} {
-				if text == "" {
+				if text == "" && !(name == "generic" && what == "source") {
 					t.Errorf("%s is empty", what)
 				}
 			}
