@@ -52,8 +52,8 @@ func TestDocs(t *testing.T) {
 func page(t *testing.T, l *Library, name string, p *Page) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "# %s\n\n```yaml\nsources:\n  - {name: %s, type: %s, secret_file: /etc/quietpost/%s.secret}\n```\n\n"+
-		"`secret_file` holds the secret, alone on a line: the tool's own where it gives you one, else what `openssl rand -hex 24` makes. Where an\n"+
-		"address below ends in TOKEN, the secret stands there. After a change: `quietpost check && systemctl reload quietpost`.\n\n", p.Title, name, name, name)
+		"`secret_file` holds the secret, alone on a line: the tool's own where it gives you one, else what `openssl rand -hex 24` makes. Below,\n"+
+		"TOKEN stands for it. After a change: `quietpost check && systemctl reload quietpost`.\n\n", p.Title, name, name, name)
 	part := func(head, text string) {
 		if text != "" {
 			fmt.Fprintf(&s, "## %s\n\n%s\n\n", head, strings.ReplaceAll(text, "{url}", "https://quiet.example.com/hooks/"+name))
