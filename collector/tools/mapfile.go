@@ -3,6 +3,7 @@ package tools
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"path"
 	"reflect"
@@ -77,9 +78,10 @@ type mapEvent struct {
 
 // toolMap is a map file compiled.
 type toolMap struct {
-	when   []*rules.Program // of the signs, nil without a condition
-	events []compiledEvent
-	common *rules.Map // for what no event fits
+	when    []*rules.Program // of the signs, nil without a condition
+	headers bool             // an expression names them
+	events  []compiledEvent
+	common  *rules.Map // for what no event fits
 }
 
 type compiledEvent struct {
@@ -149,7 +151,7 @@ func (m *mapFile) compile() (*toolMap, error) {
 }
 
 func (m *mapFile) build() (*toolMap, error) {
-	t := &toolMap{}
+	t := &toolMap{headers: m.says("headers")}
 	var faults []error
 	fault := func(place string, err error) {
 		line, ok := m.lines[place]
@@ -199,6 +201,16 @@ func (m *mapFile) build() (*toolMap, error) {
 	return t, errors.Join(faults...)
 }
 
+// says tells whether a word stands in an expression that reads a payload.
+func (m *mapFile) says(word string) bool {
+	holds := func(source string) bool { return strings.Contains(source, word) }
+	return slices.ContainsFunc(m.lets, func(l rules.Let) bool { return holds(l.Source) }) ||
+		slices.ContainsFunc(slices.Collect(maps.Values(m.common)), holds) ||
+		slices.ContainsFunc(m.events, func(e mapEvent) bool {
+			return holds(e.when) || slices.ContainsFunc(slices.Collect(maps.Values(e.sets)), holds)
+		})
+}
+
 // tool is the file as the door takes it.
 func (m *mapFile) tool() Tool {
 	return Tool{Name: m.name, Read: m.read, Reply: m.Reply, Status: m.Status, Query: m.Query, GivesUp: m.GivesUp, Limit: m.Limit}
@@ -223,7 +235,11 @@ func (m *mapFile) mapped(h http.Header, body []byte) (Reading, error) {
 	if err != nil {
 		return Reading{}, err
 	}
-	scope, err := t.common.Scope(payload, headersOf(h))
+	var headers rules.Headers
+	if t.headers { // a request has many, and most files ask for none
+		headers = headersOf(h)
+	}
+	scope, err := t.common.Scope(payload, headers)
 	if err != nil {
 		return Reading{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
@@ -306,7 +322,7 @@ func more(project string, n int) digest.Item {
 }
 
 func headersOf(h http.Header) rules.Headers {
-	out := rules.Headers{}
+	out := make(rules.Headers, len(h))
 	for name, values := range h {
 		out[strings.ToLower(name)] = strings.Join(values, ", ")
 	}

@@ -203,6 +203,25 @@ func TestOwnMapFiles(t *testing.T) {
 	}
 }
 
+// Wherever a file asks for a header, it has it.
+func TestMapFileHeaders(t *testing.T) {
+	for place, text := range map[string]string{
+		"let":       "let: {e: 'headers[\"x-event\"]'}\non: [{title: e}]",
+		"map":       "map: {title: 'headers[\"X-\" + \"Event\"]'}",
+		"condition": "on: [{when: 'get(headers, \"X-Event\") == \"done\"', title: '\"done\"'}]",
+		"event":     "on: [{title: 'headers[\"X-Event\"]'}]",
+	} {
+		l, err := NewLibrary(fstest.MapFS{"a.yaml": {Data: []byte("title: A\nknow: [{header: X-Event}]\n" + text)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := l.files["a"].mapped(http.Header{"X-Event": {"done"}}, []byte(`{"a": 1}`))
+		if err != nil || len(r.Items) != 1 || r.Items[0].Title != "done" {
+			t.Errorf("%s: %+v, %v", place, r, err)
+		}
+	}
+}
+
 // The example of docs/maps.md is a good file, and its samples give what it says.
 func TestMapsPage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/maps.md")
