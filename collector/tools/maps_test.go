@@ -208,7 +208,7 @@ func TestMapFileHeaders(t *testing.T) {
 	for place, text := range map[string]string{
 		"let":       "let: {e: 'headers[\"x-event\"]'}\non: [{title: e}]",
 		"map":       "map: {title: 'headers[\"X-\" + \"Event\"]'}",
-		"condition": "on: [{when: 'get(headers, \"X-Event\") == \"done\"', title: '\"done\"'}]",
+		"condition": "on: [{when: 'headers[\"X-Event\"] == \"done\"', title: '\"done\"'}]",
 		"event":     "on: [{title: 'headers[\"X-Event\"]'}]",
 	} {
 		l, err := NewLibrary(fstest.MapFS{"a.yaml": {Data: []byte("title: A\nknow: [{header: X-Event}]\n" + text)}})
