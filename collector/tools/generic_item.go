@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"quietpost/digest"
+	"quietpost/digest/rules"
 )
 
 // genericItem reads one object. sure tells that the project is the sender's own word for it.
@@ -74,7 +75,7 @@ func (s *search) fill(n node, text string, native bool, it *digest.Item) {
 		it.Body = ""
 	}
 	if it.Body == "" && n.str("title") == "" {
-		it.Body = facts(n, it, digest.OneLine(untagged(text), 120))
+		it.Body = facts(n, it, digest.OneLine(rules.Plain(text), 120))
 	}
 	if it.URL == "" && !native {
 		it.URL = pageAddress(firstAddress(text))
@@ -163,7 +164,7 @@ func facts(n node, it *digest.Item, said ...string) string {
 	said = append(said, it.Event, it.State, it.Level, it.Title, it.URL, it.Project, it.Author, "")
 	low := strings.ToLower(it.Title)
 	for _, k := range n.keys() {
-		v := digest.OneLine(untagged(n.str(k)), 120)
+		v := digest.OneLine(rules.Plain(n.str(k)), 120)
 		if slices.ContainsFunc(said, func(s string) bool { return strings.EqualFold(s, v) }) ||
 			strings.Contains(low, strings.ToLower(words(v))) || len(lines) >= 8 || v == "false" ||
 			it.Author != "" && strings.Contains(v, it.Author) || strings.HasPrefix(v, "{") || isID(v) && len(v) > 20 ||

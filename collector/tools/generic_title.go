@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"quietpost/digest"
+	"quietpost/digest/rules"
 )
 
 // heading makes a line that stands alone of a text that was found at a place: what happened to what, and then the text,
 // unless it says so itself. The native form's own title is left as it is.
 func (s *search) heading(text string, at int, native bool, it *digest.Item) string {
-	head := firstLine(untagged(text))
+	head := firstLine(rules.Plain(text))
 	if native && head != "" {
 		return title(head)
 	}
@@ -105,7 +106,7 @@ func (s *search) why(head string, it *digest.Item) string {
 	if !failing[it.State] || len(head) > 60 {
 		return ""
 	}
-	reason := digest.OneLine(untagged(s.text(&reasonNames, 1200)), 120)
+	reason := digest.OneLine(rules.Plain(s.text(&reasonNames, 1200)), 120)
 	if !strings.Contains(reason, " ") || strings.Contains(strings.ToLower(head), strings.ToLower(reason)) {
 		return ""
 	}

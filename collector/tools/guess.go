@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"quietpost/digest"
+	"quietpost/digest/rules"
 )
 
 // A search knows every place of a value down to a depth, in the order of their distance from the top.
@@ -319,7 +320,7 @@ func (s *search) when(w *wanted) (t time.Time) {
 func (s *search) body(used, heading string) string {
 	text, _ := s.best(&bodyNames, func(p *place) string {
 		v, _ := p.v.(string)
-		text := strings.TrimSpace(untagged(v))
+		text := strings.TrimSpace(rules.Plain(v))
 		if p.aside || title(text) == heading || webAddress(text) != "" || isID(text) || !strings.ContainsAny(text, " \n") ||
 			strings.TrimSpace(v) == used && text == firstLine(text) && len(text) < titleMax {
 			return ""
