@@ -169,9 +169,18 @@ func batch(n node) []any {
 		if len(list) < 2 || slices.ContainsFunc(list, func(e node) bool { return !tellsItself(e) }) {
 			continue
 		}
+		around := maps.Clone(n.object())
+		delete(around, key)
+		if len(searchIn(node{around}).places) > maxAround {
+			continue
+		}
 		var out []any
-		for _, e := range list {
-			o := maps.Clone(n.object())
+		for i, e := range list {
+			if i >= MaxItems { // which are only counted
+				out = append(out, e.v)
+				continue
+			}
+			o := maps.Clone(around)
 			o[key] = []any{e.v}
 			out = append(out, o)
 		}
@@ -179,6 +188,9 @@ func batch(n node) []any {
 	}
 	return nil
 }
+
+// maxAround is how many places may stand around the news of a batch: each piece is read with all of them.
+const maxAround = 200
 
 // tellsItself tells whether an element of a list is news by itself.
 func tellsItself(n node) bool {

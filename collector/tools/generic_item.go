@@ -164,9 +164,12 @@ func facts(n node, it *digest.Item, said ...string) string {
 	said = append(said, it.Event, it.State, it.Level, it.Title, it.URL, it.Project, it.Author, "")
 	low := strings.ToLower(it.Title)
 	for _, k := range n.keys() {
+		if len(lines) == 8 {
+			break
+		}
 		v := digest.OneLine(rules.Plain(n.str(k)), 120)
 		if slices.ContainsFunc(said, func(s string) bool { return strings.EqualFold(s, v) }) ||
-			strings.Contains(low, strings.ToLower(words(v))) || len(lines) >= 8 || v == "false" ||
+			strings.Contains(low, strings.ToLower(words(v))) || v == "false" ||
 			it.Author != "" && strings.Contains(v, it.Author) || strings.HasPrefix(v, "{") || isID(v) && len(v) > 20 ||
 			bookkeeping.MatchString(foldKey(k)) || !readTime(v).IsZero() {
 			continue

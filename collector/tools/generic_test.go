@@ -223,3 +223,21 @@ func TestEventWords(t *testing.T) {
 		}
 	}
 }
+
+// A batch is taken apart, bounded: in the number of items, and in what stands around them, which is read with each.
+func TestBatch(t *testing.T) {
+	events := `"events":[` + strings.Repeat(`{"event":"file.translated","file":{"name":"cart"}},`, 299) + `{"event":"file.approved","file":{"name":"cart"}}]`
+	r, err := Generic(http.Header{}, []byte(`{"project":"shop",`+events+`}`))
+	if err != nil || len(r.Items) != MaxItems || r.Items[0].Project != "shop" || r.Items[0].Title != "File translated: cart" ||
+		r.Items[MaxItems-1].Title != "… and 101 more in the same delivery" {
+		t.Errorf("%d items, %v: %+v", len(r.Items), err, r.Items)
+	}
+	var around strings.Builder
+	for i := range maxAround {
+		fmt.Fprintf(&around, `"k%d":%d,`, i, i)
+	}
+	r, err = Generic(http.Header{}, []byte(`{"project":"shop",`+around.String()+events+`}`))
+	if err != nil || len(r.Items) != 1 || r.Items[0].Title != "File translated: cart (and 299 more)" {
+		t.Errorf("%d items, %v: %+v", len(r.Items), err, r.Items)
+	}
+}

@@ -312,12 +312,12 @@ func (s *search) branch() string {
 
 // commits is "3 commits to main" where there is a list of commits.
 func (s *search) commits() string {
-	for i := range s.places {
-		if p := &s.places[i]; p.key == "commits" && p.depth < 3 && p.count > 0 {
-			if b := s.branch(); b != "" {
-				return fmt.Sprintf("%s to %s", count(p.count, "commit"), b)
-			}
-		}
+	at := slices.IndexFunc(s.places, func(p place) bool { return p.key == "commits" && p.depth < 3 && p.count > 0 })
+	if at < 0 {
+		return ""
+	}
+	if b := s.branch(); b != "" {
+		return fmt.Sprintf("%s to %s", count(s.places[at].count, "commit"), b)
 	}
 	return ""
 }

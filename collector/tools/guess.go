@@ -39,11 +39,14 @@ func searchIn(top node) *search {
 	s := &search{top: top}
 	level := []place{{node: top, up: -1}}
 	at := []int{-1}
-	for depth := 0; depth < searchDepth && len(level) > 0 && len(s.places) < searchPlaces; depth++ {
+	for depth := 0; depth < searchDepth && len(level) > 0; depth++ {
 		var next []place
 		var nextAt []int
 		for i, p := range level {
 			for _, k := range p.keys() {
+				if len(s.places) >= searchPlaces {
+					return s
+				}
 				v := p.object()[k]
 				key := foldKey(k)
 				c := place{name: k, key: key, depth: depth, up: at[i], far: p.far, aside: p.aside}
