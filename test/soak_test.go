@@ -21,7 +21,7 @@ import (
 
 const soakConfig = `
 schedules: {soak: "@every %v"}
-alerts: {gather: 1s, follow_up_every: 2s, max_per_hour: 100000}
+alerts: {gather: 1s, follow_up_every: 2s, max_per_hour: 1000}
 retention: {raw: 1m}
 subscribers:
 `
@@ -105,7 +105,7 @@ func (s *soak) sender(n int) {
 		time.Sleep(time.Until(next))
 		next = next.Add(soakPace)
 		title := fmt.Sprintf("s%d-%06d", n, i)
-		urgent := (i*soakSenders+n)%500 == 7 // one in five seconds
+		urgent := (i*soakSenders+n)%1000 == 7 // one in ten seconds: from half of max_per_hour on they would be held together
 		body := fmt.Sprintf(`{"project": "p%d", "title": %q, "kind": %q, "urgent": %t, "thread": "t%d", "body": %q}`, i%7, title, kinds[i%3], urgent,
 			i/5, strings.Repeat("What it says. ", 1+rand.IntN(100)))
 		if urgent { // each an incident of its own
