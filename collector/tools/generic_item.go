@@ -43,7 +43,9 @@ func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
 	text, at := s.textAt(&titleNames, 4000)
 	it.State = s.state(event, it.Level, text)
 	it.Thread = s.thread(&it, text, at)
-	it.Title = s.heading(text, at, native, &it)
+	if it.Title = s.heading(text, at, native, &it); it.Title == "" { // its text holds nothing that can be shown
+		it.Title = untitled(s, &it)
+	}
 	s.fill(n, text, native, &it)
 	if !it.Urgent && !native && !n.has("urgent") {
 		it.Urgent = s.cannotWait(&it, weighed)
