@@ -57,7 +57,7 @@ func cdEvent(n node) digest.Item {
 	if did == "queued" || did == "started" || it.State == "passed" {
 		it.Priority = "low"
 	}
-	it.Title = cdTitle(orElse(cdThings[thing], thing)+" "+verb, subject, content)
+	it.Title = orElse(cdTitle(orElse(cdThings[thing], thing)+" "+verb, subject, content), "An event that does not say what happened")
 	it.Project = cdProject(n, thing)
 	it.Body = escape(excerpt(orElse(content.str("errors", "reason"), content.str("description"))))
 	if strings.Contains(it.Title, it.Body) {
