@@ -92,7 +92,7 @@ func looseUTF8(data []byte) string {
 var (
 	wordLabel = regexp.MustCompile(`=\?([A-Za-z0-9_.:-]{2,40})(?:\*[A-Za-z-]*)?\?[QqBb]\?`)
 	metaLabel = regexp.MustCompile(`(?i)<meta[^>]{0,200}charset\s*=\s*["']?([A-Za-z0-9_.:-]{2,40})`)
-	partLabel = regexp.MustCompile(`(?i)charset\s*=\s*"?([A-Za-z0-9_.:-]{2,40})`)
+	partLabel = regexp.MustCompile(`charset\s*=\s*"?([a-z0-9_.:-]{2,40})`) // of lower-case text: many times as fast as (?i)
 )
 
 // hintOf is the charset that a mail names somewhere: that of its text, of an encoded word in its header, of its first part.
@@ -107,7 +107,7 @@ func hintOf(h header, body []byte) string {
 			}
 		}
 	}
-	for _, m := range partLabel.FindAllSubmatch(body[:min(len(body), 8<<10)], 3) {
+	for _, m := range partLabel.FindAllSubmatch(bytes.ToLower(body[:min(len(body), 8<<10)]), 3) {
 		if speaks(string(m[1])) {
 			return string(m[1])
 		}
