@@ -120,9 +120,11 @@ func (m *Mailbox) readOnce(in Intake, raw []byte, slow func() error) (r reader.R
 func (m *Mailbox) receipt(raw []byte, r *reader.Reading) digest.Receipt {
 	head, body := reader.Split(raw)
 	sum := sha256.Sum256(body)
-	key := "raw:" + digestOf(raw)
+	var key string
 	if r != nil && r.MessageID != "" {
 		key = fmt.Sprintf("mid:%s/%d/%x", r.MessageID, r.Date.Unix(), sum)
+	} else {
+		key = "raw:" + digestOf(raw)
 	}
 	return digest.Receipt{Source: m.o.Name, Tool: Tool, Key: key, Sum: sum, State: digest.Accepted, Header: head, Raw: body,
 		ReceivedAt: m.o.Now()}

@@ -96,6 +96,7 @@ var (
 )
 
 // hintOf is the charset that a mail names somewhere: that of its text, of an encoded word in its header, of its first part.
+// Most mails never need it.
 func hintOf(h header, body []byte) string {
 	if _, params := mediaType(h.get("Content-Type")); speaks(params["charset"]) {
 		return params["charset"]
@@ -134,13 +135,15 @@ func (c *collector) labelOf(params map[string]string, data []byte) string {
 	if m := metaLabel.FindSubmatch(data[:min(len(data), 4<<10)]); m != nil && speaks(string(m[1])) {
 		return string(m[1])
 	}
-	return c.hint
+	return c.hint()
 }
 
 // headerText decodes a header's text; bytes beyond ASCII are of the charset that the mail names elsewhere.
-func headerText(v, hint string) string {
-	if hint != "" && !utf8.ValidString(v) {
-		v = charsetText(hint, []byte(v))
+func headerText(v string, hint func() string) string {
+	if !utf8.ValidString(v) {
+		if label := hint(); label != "" {
+			v = charsetText(label, []byte(v))
+		}
 	}
 	return decodeText(v)
 }
@@ -178,4 +181,4 @@ func evenRest(n int) int {
 }
 
 // oneLine is a header's text on one line.
-func oneLine(v, hint string, max int) string { return digest.OneLine(headerText(v, hint), max) }
+func oneLine(v string, hint func() string, max int) string { return digest.OneLine(headerText(v, hint), max) }

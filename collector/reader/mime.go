@@ -17,11 +17,11 @@ type collector struct {
 	parts       int
 	attachments []Attachment
 	report      digest.Reason
-	inner       []byte  // the first mail forwarded as an attachment: read where there is no other text
-	named       []piece // text with a file's name: read where there is no other text
-	found       found   // parts of a delivery report
-	hint        string  // the charset that the mail names elsewhere, for what is not labelled
-	event       *event  // the first calendar event
+	inner       []byte        // the first mail forwarded as an attachment: read where there is no other text
+	named       []piece       // text with a file's name: read where there is no other text
+	found       found         // parts of a delivery report
+	hint        func() string // the charset that the mail names elsewhere, for what is not labelled
+	event       *event        // the first calendar event
 }
 
 // A piece is the text of one leaf.

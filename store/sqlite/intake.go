@@ -8,7 +8,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"quietpost/digest"
@@ -31,13 +33,14 @@ func (db *DB) AddBatch(ctx context.Context, ds []digest.Delivery) ([]digest.Resu
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	all, urgent := make([]*intake, len(ds)), false
-	for i := range ds {
-		in, u := db.prepare(ds[i])
-		all[i], urgent = in, urgent || u
+	all, urgent := make([]*intake, len(ds)), make([]bool, len(ds))
+	var wg sync.WaitGroup
+	for i := range ds { // beside each other: packing mails takes as long as writing them
+		wg.Go(func() { all[i], urgent[i] = db.prepare(ds[i]) })
 	}
+	wg.Wait()
 	results := make([]digest.Result, len(ds))
-	err := db.writer.write(ctx, urgent, func(ctx context.Context, c *sql.Conn) error {
+	err := db.writer.write(ctx, slices.Contains(urgent, true), func(ctx context.Context, c *sql.Conn) error {
 		for i, in := range all {
 			if err := in.add(ctx, c); err != nil {
 				return err
