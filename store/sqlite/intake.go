@@ -101,15 +101,20 @@ func (in *intake) add(ctx context.Context, c *sql.Conn) error {
 		return err
 	}
 	res, err := c.ExecContext(ctx, `INSERT INTO receipts (hash, source, key, received_at, state, reason, tool, same_within, sum,
-		first, items, header, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		first, items) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		in.hash, r.Source, r.Key, at(r.ReceivedAt), r.State, string(r.Reason), r.Tool, int64(r.SameWithin), r.Sum[:],
-		newest+1, len(in.d.Items), in.header, in.raw)
+		newest+1, len(in.d.Items))
 	if err != nil {
 		return fmt.Errorf("receipt of %s: %w", r.Source, err)
 	}
 	in.res = digest.Result{State: r.State, Reason: r.Reason}
 	if in.res.Receipt, err = res.LastInsertId(); err != nil {
 		return err
+	}
+	if in.header != nil || in.raw != nil {
+		if err := exec(ctx, c, "INSERT INTO receipt_bytes (id, header, raw) VALUES (?, ?, ?)", in.res.Receipt, in.header, in.raw); err != nil {
+			return err
+		}
 	}
 	if err := addHour(ctx, c, digest.SourceHourOf(r)); err != nil {
 		return err
