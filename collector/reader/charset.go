@@ -181,4 +181,6 @@ func evenRest(n int) int {
 }
 
 // oneLine is a header's text on one line.
-func oneLine(v string, hint func() string, max int) string { return digest.OneLine(headerText(v, hint), max) }
+func oneLine(v string, hint func() string, max int) string {
+	return digest.OneLine(headerText(v, hint), max)
+}
