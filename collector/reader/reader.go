@@ -118,8 +118,7 @@ func Read(raw []byte, o Options) (r Reading) {
 	hint := sync.OnceValue(func() string { return hintOf(h, body) })
 	r = readHeader(h, hint)
 	c := &collector{hint: hint}
-	found, attachments := c.read(h, body)
-	text := string(found)
+	text, attachments := c.read(h, body)
 	r.Attachments = attachments
 	r.readSubject(o.KnownProject)
 	r.readPriority(h)
