@@ -241,13 +241,13 @@ func TestCatchUpMovesNothing(t *testing.T) {
 	}
 	h.at("2026-11-24 09:00:00").tick()
 	before := h.who("ana@example.com")
-	_, err := h.builder.CatchUp(h.ctx, h.now, h.set, "ana@example.com", time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
+	_, err := h.builder.CatchUp(h.ctx, h.now, h.set, "ana@example.com", nil, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
 	h.must(err)
 	h.want(h.tick(), "x1000|Window: \n")
 	if after := h.who("ana@example.com"); after.Subscriptions[0].Cursor != before.Subscriptions[0].Cursor || after.Revision != before.Revision {
 		t.Errorf("%+v", after)
 	}
-	if _, err := h.builder.CatchUp(h.ctx, h.now, h.set, "eve@example.com", h.now); !errors.Is(err, digest.ErrNotFound) {
+	if _, err := h.builder.CatchUp(h.ctx, h.now, h.set, "eve@example.com", nil, h.now); !errors.Is(err, digest.ErrNotFound) {
 		t.Error(err)
 	}
 	before.State = digest.Paused

@@ -69,7 +69,7 @@ func ParseCommand(line string, named map[string]string, now time.Time, loc *time
 	case VerbPause:
 		c.Until, err = parseUntil(rest, now.In(loc))
 	case VerbCatchUp:
-		c.Since, err = parseSpan(rest)
+		c.Since, c.Projects, err = parseCatchUp(rest)
 	}
 	return c, err
 }

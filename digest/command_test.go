@@ -66,7 +66,12 @@ func TestParseCommand(t *testing.T) {
 		"help":                                             "help [] '' ''",
 		"Hlep":                                             " [] '' ''", // too short to guess at
 		"?":                                                "help [] '' ''",
-		"catch up 7d":                                      "catch up [] '' ''", "catch up 7d apollo": "error: by project",
+		"catch up 7d":                                      "catch up [] '' ''", "catch up 7d apollo acme/*": "catch up [apollo acme/*] '' ''",
+		"Catch up #Apollo, last 2 weeks, please": "catch up [apollo] '' ''",
+		"catch up":                               "catch up [] '' ''",
+		"catch up 90d":                           "error: is too long ago",
+		"catch up 3 moons":                       "error: is no time span",
+
 		"please help me":                         " [] '' ''",
 		"The release is out":                     " [] '' ''",
 		"":                                       " [] '' ''",

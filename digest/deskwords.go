@@ -26,6 +26,7 @@ func helpText(inbox string) string {
 		"  pause until 2026-12-01           nothing is lost: it comes in the first digest after\n" +
 		"  resume                           ends a pause\n" +
 		"  catch up 7d                      the last seven days once more\n" +
+		"  catch up 2 weeks apollo          the same of one project\n" +
 		"  help                             this\n"
 }
 

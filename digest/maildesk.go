@@ -229,7 +229,7 @@ func (d *MailDesk) catchUp(ctx context.Context, now time.Time, set *Settings, in
 	if at.IsZero() || at.After(now) || now.Sub(at) > 24*time.Hour {
 		at = now
 	}
-	done, err := d.Builder.CatchUp(ctx, at, set, in.From, at.Add(-c.Since))
+	done, err := d.Builder.CatchUp(ctx, at, set, in.From, c.Projects, at.Add(-c.Since))
 	text := ""
 	switch {
 	case errors.Is(err, ErrExists):

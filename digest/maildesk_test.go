@@ -367,8 +367,13 @@ func TestCatchUpByMail(t *testing.T) {
 	p.tick()
 	l, _, _ := p.says(desks("catch up 1d"))
 	p.wants(l, "There was nothing in that time")
-	l, _, _ = p.says(desks("catch up 7d apollo"))
-	p.wants(l, "by project it is not possible yet")
+	p.house.post(digest.Item{Project: "gemini", Title: "of the other"})
+	p.says(desks("catch up apollo 30d"))
+	if mails := p.tick(); len(mails) != 1 || !strings.Contains(mails[0], "last week") || strings.Contains(mails[0], "of the other") {
+		t.Errorf("%v", mails)
+	}
+	l, _, _ = p.says(desks("catch up 30d nothing-such"))
+	p.wants(l, "There was nothing in that time")
 	p.says(desks("pause"))
 	l, _, _ = p.says(desks("catch up"))
 	p.wants(l, "paused until you write")

@@ -16,22 +16,23 @@ type Now struct {
 // SendNow cuts the digests of one person now, the cursors moved as at a slot; the next slot stays what it is. ErrNotFound if
 // there is no such person, ErrConflict if they get no mail or somebody else was first.
 func (b *Builder) SendNow(ctx context.Context, now time.Time, set *Settings, address string) ([]Now, error) {
-	return b.now(ctx, now, set, address, time.Time{}, OccasionDigest, true)
+	return b.now(ctx, now, set, address, nil, time.Time{}, OccasionDigest, true)
 }
 
-// CatchUp sends one person what was received since then once more; it moves nothing.
-func (b *Builder) CatchUp(ctx context.Context, now time.Time, set *Settings, address string, since time.Time) ([]Now, error) {
-	return b.now(ctx, now, set, address, since, OccasionCatchUp, true)
+// CatchUp sends one person what was received since then once more, of these projects of what they follow, or of all; it moves
+// nothing.
+func (b *Builder) CatchUp(ctx context.Context, now time.Time, set *Settings, address string, projects []string, since time.Time) ([]Now, error) {
+	return b.now(ctx, now, set, address, projects, since, OccasionCatchUp, true)
 }
 
 // Preview makes what SendNow would send, and with since what was received from then on. It writes nothing, and shows it also of
 // who gets no mail now.
 func (b *Builder) Preview(ctx context.Context, now time.Time, set *Settings, address string, since time.Time) ([]Now, error) {
-	return b.now(ctx, now, set, address, since, OccasionDigest, false)
+	return b.now(ctx, now, set, address, nil, since, OccasionDigest, false)
 }
 
-func (b *Builder) now(ctx context.Context, now time.Time, set *Settings, address string, since time.Time, occasion string,
-	commit bool) (out []Now, err error) {
+func (b *Builder) now(ctx context.Context, now time.Time, set *Settings, address string, projects []string, since time.Time,
+	occasion string, commit bool) (out []Now, err error) {
 	who, err := b.person(ctx, address)
 	if err == nil && commit && who.State != Active {
 		err = fmt.Errorf("%s is %s: %w", who.Address, who.State, ErrConflict)
@@ -52,6 +53,9 @@ func (b *Builder) now(ctx context.Context, now time.Time, set *Settings, address
 	for _, sub := range who.Subscriptions {
 		if sub.Ended {
 			continue
+		}
+		if len(projects) > 0 {
+			sub.Projects = within(sub.Projects, projects, set.Policy)
 		}
 		cursor := sub.Cursor
 		if !since.IsZero() {
@@ -97,6 +101,22 @@ func (b *Builder) asked(ctx context.Context, now time.Time, set *Settings, d *Du
 	}
 	r, err = b.fill(ctx, now, set, d, &c, window)
 	return c, r, err
+}
+
+// within are the patterns of both lists: where one of a pair means what the other does and more, the narrower one.
+func within(followed, named []string, p *Policy) (both []string) {
+	for _, n := range named {
+		n = p.Project(n)
+		for _, f := range followed {
+			switch {
+			case MatchProject(f, n):
+				both = append(both, n)
+			case MatchProject(n, f):
+				both = append(both, f)
+			}
+		}
+	}
+	return both
 }
 
 func (b *Builder) person(ctx context.Context, address string) (Subscriber, error) {

@@ -116,28 +116,33 @@ func inFuture(t, today time.Time) time.Time {
 // maxSpan is how far back a catch-up by mail reaches.
 const maxSpan = 60 * 24 * time.Hour
 
-// parseSpan reads how far back: "7d", "2 weeks"; a week if nothing is said.
-func parseSpan(words []string) (time.Duration, error) {
-	var rest []string
-	for _, w := range words {
-		if w = strings.ToLower(bare(w)); w != "" && w != "the" && w != "last" && w != "of" && w != "for" {
-			rest = append(rest, w)
+// parseCatchUp reads how far back, "7d" or "2 weeks", and of which projects, in any order; a week, and all, if nothing is said.
+func parseCatchUp(words []string) (span time.Duration, projects []string, err error) {
+	from := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	span = 7 * 24 * time.Hour
+	var rest, said []string
+	for i := 0; i < len(words); i++ {
+		w := strings.ToLower(bare(words[i]))
+		switch {
+		case w == "" || w == "the" || w == "last" || w == "of" || w == "for" || w == "please":
+		case said == nil && w[0] >= '0' && w[0] <= '9' && !strings.ContainsAny(w, ".-"):
+			said = []string{w}
+			to, ok := aDay(said, from)
+			if !ok && i+1 < len(words) {
+				i++
+				said = append(said, strings.ToLower(bare(words[i])))
+				to, ok = aDay(said, from)
+			}
+			if !ok {
+				return 0, nil, fmt.Errorf("%q is no time span; write: catch up 7d, or: catch up 7d apollo", OneLine(strings.Join(said, " "), 60))
+			}
+			if span = to.Sub(from); span > maxSpan {
+				return 0, nil, fmt.Errorf("%s is too long ago; 60d is the most", strings.Join(said, " "))
+			}
+		default:
+			rest = append(rest, strings.Split(words[i], ",")...)
 		}
 	}
-	if len(rest) == 0 {
-		return 7 * 24 * time.Hour, nil
-	}
-	from := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-	to, ok := time.Time{}, false
-	if rest[0][0] >= '0' && rest[0][0] <= '9' && !strings.ContainsAny(rest[0], ".-") {
-		to, ok = aDay(rest, from)
-	}
-	span := to.Sub(from)
-	switch {
-	case !ok:
-		return 0, fmt.Errorf("%q is no time span; write: catch up 7d (by project it is not possible yet)", OneLine(strings.Join(rest, " "), 60))
-	case span > maxSpan:
-		return 0, fmt.Errorf("%s is too long ago; 60d is the most", strings.Join(rest, " "))
-	}
-	return span, nil
+	projects, err = projectList(rest)
+	return span, projects, err
 }

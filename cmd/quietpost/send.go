@@ -48,7 +48,7 @@ func (c *sendCmd) Run(e *env) error {
 		var done []digest.Now
 		var err error
 		if now := e.now(); c.CatchUp != 0 {
-			done, err = b.CatchUp(ctx, now, set, address, c.CatchUp.since(now))
+			done, err = b.CatchUp(ctx, now, set, address, nil, c.CatchUp.since(now))
 		} else {
 			done, err = b.SendNow(ctx, now, set, address)
 		}
