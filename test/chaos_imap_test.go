@@ -25,6 +25,7 @@ import (
 // TestChaosIMAP delivers mail steadily into a real Dovecot while everything is done to it that happens to mail servers,
 // and asks in the end: is every mail exactly one item, and was none harmed? QUIETPOST_CHAOS is for how long (1m).
 func TestChaosIMAP(t *testing.T) {
+	t.Parallel()
 	length, old := time.Minute, 20_000
 	if s := os.Getenv("QUIETPOST_CHAOS"); s != "" {
 		var err error

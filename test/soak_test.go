@@ -79,7 +79,8 @@ func TestSoak(t *testing.T) {
 		more += fmt.Sprintf("  - {address: %s, schedule: soak, %s}\n", r.address, r.wants)
 	}
 	h := newBareHouse(t, "", more)
-	s.sink, s.sink.take = h.sink, s.kept.take
+	h.sink.take = s.kept.take
+	s.sink = h.sink
 	s.drill = &drill{house: h.house, stopped: make(chan struct{}), numbers: map[string]int64{}}
 	s.start()
 
