@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -288,12 +287,6 @@ func (s *soak) settle() {
 			s.t.Errorf("not delivered: %+v", m)
 		}
 	}
-}
-
-// hasten makes due now what waits for a later try.
-func (s *soak) hasten() {
-	out, err := exec.Command(binary, "--config", s.file, "outbox", "retry", "--all").CombinedOutput()
-	s.t.Logf("outbox retry --all: %d lines, %v", strings.Count(string(out), "\n"), err)
 }
 
 // judge asks whether the daemon grew: the mean of the last third, against that of the first after warming up.
