@@ -15,6 +15,7 @@ type Policy struct {
 	Kinds    map[string]KindPolicy // by kind
 	Sources  map[string]string     // project of a source's items, by the source's name
 	Rules    []Rule                // in order; every item passes through
+	Instance []byte                // the key of our own links, which no item may carry further
 
 	titles  map[string]string
 	aliases map[string]string
@@ -77,6 +78,7 @@ func (p *Policy) Decide(it *Item) Verdict {
 		it.Reasons = map[string]Reason{}
 	}
 	clean(it)
+	it.Title, it.Body = HideTokens(p.Instance, it.Title), HideTokens(p.Instance, it.Body)
 	p.decideProject(it)
 	p.decideUrgent(it)
 	v := p.follow(it)

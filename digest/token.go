@@ -3,6 +3,7 @@ package digest
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"regexp"
 	"strings"
 )
 
@@ -33,6 +34,19 @@ func ReadToken(instance []byte, token string) (purpose, id string, ok bool) {
 		return "", "", false
 	}
 	return purpose, id, hmac.Equal(mac, tokenMAC(instance, purpose, id))
+}
+
+var tokenShape = regexp.MustCompile(`(?i)\b[a-z]\.[0-9a-z-]+\.[0-9a-z]{24}\b`)
+
+// HideTokens takes the tokens of this instance out of a text: who answers or forwards a mail of ours quotes their own links,
+// and others are to read the text.
+func HideTokens(instance []byte, text string) string {
+	return tokenShape.ReplaceAllStringFunc(text, func(token string) string {
+		if _, _, ok := ReadToken(instance, token); ok {
+			return "…"
+		}
+		return token
+	})
 }
 
 func tokenMAC(instance []byte, purpose, id string) []byte {

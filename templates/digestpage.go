@@ -3,6 +3,8 @@ package templates
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -218,6 +220,9 @@ func (b *digestBuilder) line(l *digest.Line, before facts) line {
 	out.Facts.add(space, hashtags(l.Tags)...)
 	if !out.Small {
 		out.Excerpt = b.md.excerpt(l.Excerpt)
+	}
+	if n := slices.Max(append(l.Numbers, l.Number)); out.URL == "" && b.url != "" && l.Excerpt != "" && n > 0 {
+		out.URL = b.url + "/" + strconv.FormatInt(n, 10) // what came without an address can be read whole on ours
 	}
 	return out
 }

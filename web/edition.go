@@ -25,6 +25,7 @@ const (
 type editionView struct {
 	Title    string
 	Address  string
+	Token    string // of its link
 	Count    int
 	Overview []projectCount // all projects, if there are several
 	Project  string         // the only one shown, or empty
@@ -55,6 +56,7 @@ type itemView struct {
 	Stamp  string // When for machines
 	Urgent bool
 	Body   string
+	Number int64
 }
 
 // A ref is an item of the edition before it is read whole.
@@ -65,6 +67,18 @@ type ref struct {
 
 // editionPage shows all that an edition covers, also what its mail only counted: ?project=&page=.
 func (h *Handler) editionPage(w http.ResponseWriter, r *http.Request) {
+	h.ofEdition(w, r, "edition.html", func(ctx context.Context, id string) (any, error) {
+		v, err := h.edition(ctx, id, r.URL.Query())
+		if err != nil {
+			return nil, err
+		}
+		v.Token = r.PathValue("token")
+		return v, nil
+	})
+}
+
+// ofEdition answers a page below an edition's link. Only a few are made at a time: a window may be of any size.
+func (h *Handler) ofEdition(w http.ResponseWriter, r *http.Request, name string, read func(ctx context.Context, id string) (any, error)) {
 	purpose, id, ok := digest.ReadToken(h.o.Instance, r.PathValue("token"))
 	if !ok || purpose != digest.TokenEdition {
 		h.badLink(w, r)
@@ -77,26 +91,31 @@ func (h *Handler) editionPage(w http.ResponseWriter, r *http.Request) {
 	case <-ctx.Done():
 		return
 	}
-	v, err := h.edition(ctx, id, r.URL.Query())
+	v, err := read(ctx, id)
 	if err != nil {
 		h.pageError(w, r, err)
 		return
 	}
-	h.page(w, r, http.StatusOK, "edition.html", v)
+	h.page(w, r, http.StatusOK, name, v)
 }
 
-// edition reads an edition's page; digest.ErrNotFound also for a person who has left: a link does not outlive that.
+// reader reads an edition and whose it is; digest.ErrNotFound also for a person who has left: a link does not outlive that.
+func (h *Handler) reader(ctx context.Context, id string) (e digest.Edition, who digest.Subscriber, err error) {
+	if e, err = h.o.Archive.Edition(ctx, id); err != nil {
+		return e, who, err
+	}
+	who, err = h.person(ctx, leaving{alerts: true, id: e.Subscriber})
+	if err == nil && who.State == digest.Left {
+		err = digest.ErrNotFound
+	}
+	return e, who, err
+}
+
+// edition reads an edition's page.
 func (h *Handler) edition(ctx context.Context, id string, query url.Values) (*editionView, error) {
-	e, err := h.o.Archive.Edition(ctx, id)
+	e, who, err := h.reader(ctx, id)
 	if err != nil {
 		return nil, err
-	}
-	who, err := h.person(ctx, leaving{alerts: true, id: e.Subscriber})
-	if err != nil {
-		return nil, err
-	}
-	if who.State == digest.Left {
-		return nil, digest.ErrNotFound
 	}
 	refs, err := h.refs(ctx, &e, wanted(&e, &who))
 	if err != nil {
@@ -198,20 +217,20 @@ func (h *Handler) sections(ctx context.Context, refs []ref, loc *time.Location) 
 			return nil, err
 		}
 		s := &list[len(list)-1]
-		s.Items = append(s.Items, view(&it, loc))
+		s.Items = append(s.Items, view(&it, loc, pageExcerpt))
 	}
 	return slices.DeleteFunc(list, func(s section) bool { return len(s.Items) == 0 }), nil
 }
 
-// view is an item on the page. Of a private one only its kind and time are shown, as in the mail.
-func view(it *digest.Item, loc *time.Location) itemView {
+// view is an item on a page, with at most so many bytes of its body. Of a private one only its kind and time are shown, as in the mail.
+func view(it *digest.Item, loc *time.Location, most int) itemView {
 	when := it.When().In(loc)
-	v := itemView{When: when.Format("Mon 2 Jan 15:04"), Stamp: when.Format(time.RFC3339), Urgent: it.Urgent}
+	v := itemView{Number: it.Number, When: when.Format("Mon 2 Jan 15:04"), Stamp: when.Format(time.RFC3339), Urgent: it.Urgent}
 	if it.Private {
 		v.Title, v.Meta = "(private)", it.Kind
 		return v
 	}
-	v.Title, v.Body = it.Title, excerpt(it.Body, pageExcerpt)
+	v.Title, v.Body = it.Title, excerpt(it.Body, most)
 	if strings.HasPrefix(it.URL, "https://") || strings.HasPrefix(it.URL, "http://") {
 		v.URL = it.URL
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"mime/multipart"
@@ -195,6 +196,48 @@ func TestEditionShowsItsOwn(t *testing.T) {
 			if strings.Contains(page, s) {
 				t.Errorf("%s: %q is in\n%s", name, s, page)
 			}
+		}
+	}
+}
+
+// TestItemPage: an item whole, and of a mail what its body leaves out; nothing else than what its edition covers.
+func TestItemPage(t *testing.T) {
+	f := newFake()
+	o := options(f)
+	o.Whole = func(_ context.Context, it *digest.Item) (string, error) {
+		if it.Title == "We ship in March" {
+			return "Yes.\n\n> Shall we <b>ship</b>?", nil
+		}
+		return "", nil
+	}
+	h := New(o)
+	pages := map[string]string{}
+	for i := range f.items {
+		it := &f.items[i]
+		w := ask(h, "GET", fmt.Sprintf("/e/%s/%d", token("e", "ed1"), it.Number), "")
+		page := w.Body.String()
+		switch wanted := !strings.Contains("Not for Ana", it.Title); {
+		case !wanted && w.Code != 404:
+			t.Errorf("%s: %d", it.Title, w.Code)
+		case wanted && w.Code == 200:
+			pages[it.Title] = page
+		}
+		if strings.Contains(page, "secret") || strings.Contains(page, "javascript:") || strings.Contains(page, "<b>") {
+			t.Errorf("%s: %s", it.Title, page)
+		}
+	}
+	if len(pages) != 5 {
+		t.Errorf("%d pages of the edition's 5 items", len(pages))
+	}
+	if p := pages["We ship in March"]; !strings.Contains(p, "&gt; Shall we &lt;b&gt;ship&lt;/b&gt;?") || !strings.Contains(p, `href="../`+token("e", "ed1")+`"`) {
+		t.Errorf("the whole mail is not there: %s", p)
+	}
+	if p := pages["Queue drained"]; p == "" || strings.Contains(p, "whole mail") {
+		t.Errorf("%s", p)
+	}
+	for _, path := range []string{token("e", "ed1") + "/999", token("e", "ed1") + "/x", token("e", "ed3") + "/1", token("d", "12") + "/1", "e.ed1.AAAA/1"} {
+		if w := ask(h, "GET", "/e/"+path, ""); w.Code != 404 {
+			t.Errorf("%s: %d", path, w.Code)
 		}
 	}
 }

@@ -69,6 +69,10 @@ type Options struct {
 	Project func(key string) string
 	Title   func(key string) string
 
+	// Whole gives the text of the mail that an item was, with what its body leaves out, such as the mail it answers; empty
+	// where that is nothing, for other items, and for what is no longer kept. nil: always empty.
+	Whole func(ctx context.Context, it *digest.Item) (string, error)
+
 	Zone    *time.Location // for people who have chosen none; nil: UTC
 	Log     *slog.Logger
 	Version string // shown by /readyz
@@ -122,6 +126,8 @@ func (h *Handler) routes() []route {
 		{"/r/{token}", h.onlyBy("GET, HEAD, POST")},
 		{"GET /e/{token}", h.editionPage},
 		{"/e/{token}", h.onlyBy("GET, HEAD")},
+		{"GET /e/{token}/{number}", h.itemPage},
+		{"/e/{token}/{number}", h.onlyBy("GET, HEAD")},
 		{"GET /v1/items", h.api(h.items)},
 		{"GET /v1/items/{id}", h.api(h.item)},
 		{"GET /v1/projects", h.api(h.projects)},

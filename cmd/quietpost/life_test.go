@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/mail"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func (c *correspondent) write(to, subject, body string, answered *mail.Message, 
 		"Date: " + time.Now().Format(time.RFC1123Z), "Content-Type: text/plain; charset=utf-8"}
 	if answered != nil {
 		head = append(head, "In-Reply-To: "+answered.Header.Get("Message-Id"))
-		body += "\n\nOn Mon, 23 Nov 2026 at 09:00, Quietpost <digest@lab.test> wrote:\n> what was in it\n> and more\n"
+		body += "\n\nOn Mon, 23 Nov 2026 at 09:00, Quietpost <digest@lab.test> wrote:\n> what was in it\n> and more: " + leaveLink(answered) + "\n"
 		if to == "" {
 			a, err := mail.ParseAddress(answered.Header.Get("Reply-To"))
 			c.must(err)
@@ -33,6 +34,11 @@ func (c *correspondent) write(to, subject, body string, answered *mail.Message, 
 	}
 	head = append(append(head, more...), "To: "+to)
 	c.must(c.lab.Submit(c.name, to, strings.NewReader(strings.Join(head, "\r\n")+"\r\n\r\n"+strings.ReplaceAll(body, "\n", "\r\n")+"\r\n")))
+}
+
+// leaveLink is the one in a mail's header.
+func leaveLink(m *mail.Message) string {
+	return strings.Trim(strings.Split(m.Header.Get("List-Unsubscribe"), ",")[0], "<> ")
 }
 
 // next waits for the next mail and gives it with its text.
@@ -50,6 +56,8 @@ func (c *correspondent) next(wants ...string) (*mail.Message, string) {
 	}
 	return m, text
 }
+
+var itemLink = regexp.MustCompile(`https://quiet\.lab\.test/e/e\.[0-9a-z.]+/\d+`)
 
 // TestAWholeLifeByMail: subscribe with a slip, confirm by answering, get digests and an alert, answer both, pause, come back,
 // leave; all against real servers.
@@ -111,7 +119,15 @@ func TestAWholeLifeByMail(t *testing.T) {
 	if items := p.ok("items", "list", "--json"); !strings.Contains(items, "And thanks again") || strings.Contains(items, "pause until") {
 		t.Errorf("%s", items)
 	}
-	back, _ := ana.next("While she was away", "1 comment")
+	back, text := ana.next("While she was away", "1 comment")
+
+	// What the item leaves out of her answer is a click away, but not the link that ends her mails.
+	link := itemLink.FindString(text)
+	code, page := p.get(strings.Replace(link, "https://quiet.lab.test", "", 1))
+	if code != 200 || !strings.Contains(page, "40 GB free.") || !strings.Contains(page, "The whole mail, as it was written") ||
+		!strings.Contains(page, "what was in it") || !strings.Contains(page, "and more: https://quiet.lab.test/l/…") {
+		t.Errorf("%s: %s", link, page)
+	}
 
 	ana.write("", "Re: "+back.Header.Get("Subject"), "stop", back)
 	ana.next("you have left", "No mail from here comes to this address")

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sys/unix"
 
+	"quietpost/collector/reader"
 	"quietpost/collector/webhook"
 	"quietpost/config"
 	"quietpost/digest"
@@ -112,6 +114,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Add
 		APIToken: func() [][]byte { return h.gen.Load().cfg.tokens },
 		Project:  func(key string) string { return h.gen.Load().set.Policy.Project(key) },
 		Title:    func(key string) string { return h.gen.Load().set.Policy.Title(key) },
+		Whole:    wholeMail(store),
 		Zone:     cfg.TimeZone, Log: log, Version: version})
 	if err := h.lastRan(e.ctx); err != nil {
 		return err
@@ -316,8 +319,32 @@ func notify(log *slog.Logger, state string) {
 
 func closing(err *error, fn func() error) { *err = errors.Join(*err, fn()) }
 
+// wholeMail reads the text of a kept mail anew, with what its item leaves out; "" if that is nothing. Not our own links: they are its writer's.
+func wholeMail(store *sqlite.DB) func(ctx context.Context, it *digest.Item) (string, error) {
+	return func(ctx context.Context, it *digest.Item) (string, error) {
+		if it.Tool != digest.MailTool {
+			return "", nil
+		}
+		r, err := store.Receipt(ctx, it.Receipt)
+		if errors.Is(err, digest.ErrNotFound) || err == nil && len(r.Raw) == 0 {
+			return "", nil // swept
+		}
+		if err != nil {
+			return "", err
+		}
+		raw := slices.Concat(r.Header, r.Raw)
+		whole := reader.Read(raw, reader.Options{Whole: true}).Body
+		if whole == reader.Read(raw, reader.Options{}).Body {
+			return "", nil
+		}
+		instance, err := store.InstanceKey(ctx)
+		return digest.HideTokens(instance, whole), err
+	}
+}
+
 // settings are what editions are cut by under a configuration.
 func settings(cfg *config.Config, policy *digest.Policy, instance []byte) *digest.Settings {
+	policy.Instance = instance
 	return &digest.Settings{
 		Policy:   policy,
 		Calendar: digest.Calendar{Named: cfg.Schedules, Zone: cfg.TimeZone},

@@ -35,6 +35,9 @@ type Options struct {
 	// KnownProject tells whether there is a project of this key (digest.ProjectKey), so that "[apollo]" in a subject
 	// names it. Nil knows none.
 	KnownProject func(key string) bool
+
+	// Whole keeps quoted text and signatures in the Body.
+	Whole bool
 }
 
 // An Address is a mail address as digest.NormalizeAddress gives it (where it can), with the name beside it.
@@ -126,7 +129,8 @@ func Read(raw []byte, o Options) (r Reading) {
 	if r.Report != "" {
 		r.Bounces = r.bounces(h, &c.found, text)
 	}
-	if r.Reply && r.Report == "" {
+	if o.Whole {
+	} else if r.Reply && r.Report == "" {
 		text = visibleReply(text)
 	} else if kept := cutSignature(strings.Split(text, "\n")); !isBlank(kept) {
 		text = strings.Join(kept, "\n")

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"quietpost/digest"
+	"quietpost/digest/rules"
 )
 
 // What a line of a digest says of a group of alerts, and what stands below it.
@@ -85,9 +86,9 @@ var summaryKeys = []string{"summary", "title", "message", "description"}
 // summary is the first annotation that tells what is wrong and that all alerts share; of one alert its own.
 func (s *alertSet) summary(all []node) string {
 	for _, k := range summaryKeys {
-		text := firstLine(untagged(all[0].at("annotations").label(k)))
+		text := firstLine(rules.Plain(all[0].at("annotations").label(k)))
 		for _, a := range all {
-			if firstLine(untagged(a.at("annotations").label(k))) != text {
+			if firstLine(rules.Plain(a.at("annotations").label(k))) != text {
 				text = ""
 				break
 			}
@@ -195,7 +196,7 @@ func (s *alertSet) line(a node, over bool) string {
 	}
 	text := ""
 	for _, k := range []string{"description", "message", "summary", "title"} {
-		if text = digest.OneLine(untagged(a.at("annotations").label(k)), 200); text != "" {
+		if text = digest.OneLine(rules.Plain(a.at("annotations").label(k)), 200); text != "" {
 			break
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"quietpost/digest"
+	"quietpost/digest/rules"
 )
 
 // A cardText gathers what a card says: lines of text in their order, its addresses, its colour.
@@ -17,13 +18,13 @@ type cardText struct {
 }
 
 func (c *cardText) say(s string) {
-	if s = strings.TrimSpace(untagged(untagged(s))); s != "" { // Teams' senders escape HTML twice
+	if s = strings.TrimSpace(rules.Plain(rules.Plain(s))); s != "" { // Teams' senders escape HTML twice
 		c.lines = append(c.lines, s)
 	}
 }
 
 func (c *cardText) fact(name, value string) {
-	if name, value = strings.TrimRight(strings.TrimSpace(untagged(name)), ":"), strings.TrimSpace(untagged(value)); value != "" {
+	if name, value = strings.TrimRight(strings.TrimSpace(rules.Plain(name)), ":"), strings.TrimSpace(rules.Plain(value)); value != "" {
 		c.lines = append(c.lines, strings.TrimPrefix("- "+name+": "+value, "- : "))
 	}
 }
@@ -36,7 +37,7 @@ func (c *cardText) open(u string) {
 
 // item makes one of a card. A heading of one word, such as the sender's name, does not stand alone.
 func (c *cardText) item() (Reading, error) {
-	head := discordLine(untagged(untagged(c.head)))
+	head := discordLine(rules.Plain(rules.Plain(c.head)))
 	rest := c.lines
 	for len(rest) > 0 && (head == "" || wordCount(head) < 2) {
 		line := strings.TrimSpace(discordLine(rest[0]))

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"quietpost/digest"
+	"quietpost/digest/rules"
 )
 
 // CloudEvents reads events in the form of CloudEvents 1.0 over HTTP, in its three modes
@@ -198,7 +199,7 @@ func typedItem(kind, subject string, data node) digest.Item {
 	it, _ := genericItem(http.Header{}, node{o})
 	it.Event = kind
 	found := searchIn(data)
-	text := firstLine(untagged(searchIn(node{o}).text(titleNames, 4000)))
+	text := firstLine(rules.Plain(searchIn(node{o}).text(titleNames, 4000)))
 	if t := data.scalar(); t != "" {
 		text = strings.Trim(title(subject, wordLine(t)), ": ")
 		if it.Body = excerpt(t); it.Body == firstLine(t) {

@@ -16,7 +16,7 @@ func TestDocs(t *testing.T) {
 	var index strings.Builder
 	index.WriteString("# Tools\n\nWritten by `make docs` from the map files in collector/tools/maps. In each page, `{url}` is the address of your hook, such as\n" +
 		"`https://quiet.example.com/hooks/trello`. A tool that is not here: give its source `type: generic`, which finds its way in any JSON,\n" +
-		"form or text, or write `map:` for it ([expressions](../expressions.md)), or a map file ([map files](../maps.md)).\n\n| tool | type |\n| --- | --- |\n")
+		"form or text, or write `map:` for it ([expressions](../expressions.md)), or a map file ([map files](../maps.md)).\n\nWhere a line names no project, that of the source counts (`project:`).\n\n| tool | type |\n| --- | --- |\n")
 	for _, name := range l.Names() {
 		p, ok := l.Page(name)
 		if !ok {
@@ -51,7 +51,9 @@ func TestDocs(t *testing.T) {
 // page is what a tool's page says; its lines are what the samples give.
 func page(t *testing.T, l *Library, name string, p *Page) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "# %s\n\n```yaml\nsources:\n  - {name: %s, type: %s, secret_file: /etc/quietpost/%s.secret}\n```\n\n", p.Title, name, name, name)
+	fmt.Fprintf(&s, "# %s\n\n```yaml\nsources:\n  - {name: %s, type: %s, secret_file: /etc/quietpost/%s.secret}\n```\n\n"+
+		"`secret_file` holds the secret, alone on a line: the tool's own where it gives you one, else what `openssl rand -hex 24` makes. Below,\n"+
+		"TOKEN stands for it. After a change: `quietpost check && systemctl reload quietpost`.\n\n", p.Title, name, name, name)
 	part := func(head, text string) {
 		if text != "" {
 			fmt.Fprintf(&s, "## %s\n\n%s\n\n", head, strings.ReplaceAll(text, "{url}", "https://quiet.example.com/hooks/"+name))

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 
 	"quietpost/digest"
+	"quietpost/digest/rules"
 )
 
 // Generic reads what any sender posts: JSON of any shape, a form, XML or plain text. The fields of the native form
@@ -226,7 +227,7 @@ func genericTags(n node) []string {
 // genericTitle makes a line that stands alone. A sender's own title is left as it is; a text that was found gets what
 // happened before it, unless it says so itself.
 func genericTitle(text string, native bool, it *digest.Item) string {
-	head := firstLine(untagged(text))
+	head := firstLine(rules.Plain(text))
 	if native && head != "" {
 		return title(head)
 	}
@@ -287,7 +288,7 @@ var plainEvents = map[string]bool{"event": true, "alert": true, "notification": 
 func facts(n node, it *digest.Item) string {
 	var lines []string
 	for _, k := range n.keys() {
-		v := digest.OneLine(untagged(n.str(k)), 120)
+		v := digest.OneLine(rules.Plain(n.str(k)), 120)
 		if v == "" || v == it.Event || v == it.State || v == it.Title || v == it.URL || strings.Contains(it.Title, v) || len(lines) >= 8 {
 			continue
 		}

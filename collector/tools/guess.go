@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"quietpost/digest"
+	"quietpost/digest/rules"
 )
 
 // The names under which tools keep what an item needs, best first. They are compared without case, '_' and '-'.
@@ -284,7 +285,7 @@ func (s *search) event(h http.Header) string {
 func (s *search) body(used, heading string) string {
 	text := s.best(bodyNames, func(p place) string {
 		v, _ := p.v.(string)
-		text := strings.TrimSpace(untagged(v))
+		text := strings.TrimSpace(rules.Plain(v))
 		if p.aside || title(text) == heading || webAddress(text) != "" || isID(text) || !strings.ContainsAny(text, " \n") ||
 			strings.TrimSpace(v) == used && text == firstLine(text) && len(text) < titleMax {
 			return ""

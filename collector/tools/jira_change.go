@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"quietpost/digest"
+	"quietpost/digest/rules"
 )
 
 // What was changed on a Jira issue, as its changelog tells it.
@@ -220,7 +221,7 @@ func (j *jiraEvent) confluence() {
 			of = c
 		}
 		it.Kind = digest.KindComment
-		it.Body = quote(untagged(o.str("body.view.value", "body", "body.storage.value")))
+		it.Body = quote(rules.Plain(o.str("body.view.value", "body", "body.storage.value")))
 	}
 	if what == "content" && o.str("contentType", "type") != "" {
 		what = o.str("contentType", "type")

@@ -78,9 +78,10 @@ type mapEvent struct {
 
 // toolMap is a map file compiled.
 type toolMap struct {
-	when   []*rules.Program // of the signs, nil without a condition
-	events []compiledEvent
-	common *rules.Map // for what no event fits
+	when    []*rules.Program // of the signs, nil without a condition
+	headers bool             // an expression names them
+	events  []compiledEvent
+	common  *rules.Map // for what no event fits
 }
 
 type compiledEvent struct {
@@ -150,16 +151,13 @@ func (m *mapFile) compile() (*toolMap, error) {
 }
 
 func (m *mapFile) build() (*toolMap, error) {
-	t := &toolMap{}
+	t := &toolMap{headers: m.says("headers")}
 	var faults []error
 	fault := func(place string, err error) {
 		line, ok := m.lines[place]
-		if name := place[strings.LastIndexByte(place, '.')+1:]; !ok { // a let's, or one that an event has from the map
-			for _, other := range []string{"let." + name, "map." + name} {
-				if at, ok := m.lines[other]; ok {
-					place, line = other, at
-				}
-			}
+		if !ok { // a let's
+			place = "let" + place[strings.LastIndexByte(place, '.'):]
+			line = m.lines[place]
 		}
 		var re *rules.Error
 		if errors.As(err, &re) {
@@ -195,14 +193,22 @@ func (m *mapFile) build() (*toolMap, error) {
 				fault(fmt.Sprintf("on[%d].when", i), err)
 			}
 		}
-		sets := maps.Clone(m.common)
-		maps.Copy(sets, e.sets)
-		if c.m, part, err = rules.NewMap(sets, m.lets...); err != nil {
+		if c.m, part, err = t.common.With(e.sets); err != nil {
 			fault(fmt.Sprintf("on[%d].%s", i, part), err)
 		}
 		t.events = append(t.events, c)
 	}
 	return t, errors.Join(faults...)
+}
+
+// says tells whether a word stands in an expression that reads a payload.
+func (m *mapFile) says(word string) bool {
+	holds := func(source string) bool { return strings.Contains(source, word) }
+	return slices.ContainsFunc(m.lets, func(l rules.Let) bool { return holds(l.Source) }) ||
+		slices.ContainsFunc(slices.Collect(maps.Values(m.common)), holds) ||
+		slices.ContainsFunc(m.events, func(e mapEvent) bool {
+			return holds(e.when) || slices.ContainsFunc(slices.Collect(maps.Values(e.sets)), holds)
+		})
 }
 
 // tool is the file as the door takes it.
@@ -229,7 +235,11 @@ func (m *mapFile) mapped(h http.Header, body []byte) (Reading, error) {
 	if err != nil {
 		return Reading{}, err
 	}
-	scope, err := t.common.Scope(payload, headersOf(h))
+	var headers rules.Headers
+	if t.headers { // a request has many, and most files ask for none
+		headers = headersOf(h)
+	}
+	scope, err := t.common.Scope(payload, headers)
 	if err != nil {
 		return Reading{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
@@ -312,7 +322,7 @@ func more(project string, n int) digest.Item {
 }
 
 func headersOf(h http.Header) rules.Headers {
-	out := rules.Headers{}
+	out := make(rules.Headers, len(h))
 	for name, values := range h {
 		out[strings.ToLower(name)] = strings.Join(values, ", ")
 	}

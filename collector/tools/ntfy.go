@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"quietpost/digest"
+	"quietpost/digest/rules"
 )
 
 // NtfyTopic is the header by which the door hands over the topic of an ntfy address, https://host/hooks/NAME/TOPIC.
@@ -189,7 +190,7 @@ func Telegram(h http.Header, body []byte) (Reading, error) {
 	}
 	switch strings.ToLower(n.str("parse_mode")) {
 	case "html":
-		text = untagged(text)
+		text = rules.Plain(text)
 	case "markdown", "markdownv2":
 		text = telegramEscape.Replace(text)
 	}

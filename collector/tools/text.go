@@ -2,7 +2,6 @@ package tools
 
 import (
 	"fmt"
-	"html"
 	"regexp"
 	"strings"
 	"unicode"
@@ -148,28 +147,4 @@ func lowerTags(names []string) []string {
 // mdLink makes an address safe inside the parentheses of a Markdown link.
 func mdLink(u string) string {
 	return strings.NewReplacer("(", "%28", ")", "%29", " ", "%20", "<", "%3C", ">", "%3E").Replace(u)
-}
-
-// htmlTag finds the tags that senders put into texts; what else stands in angle brackets is left alone.
-var htmlTag = regexp.MustCompile(`(?i)</?(?:a|b|br|blockquote|code|div|em|font|h[1-6]|hr|i|img|li|ol|p|pre|span|strong|table|tbody|td|th|tr|u|ul)(?:\s[^<>]*)?/?>`)
-
-// untagged is the text of a field that holds HTML; other text is returned as it is.
-func untagged(s string) string {
-	if !strings.ContainsAny(s, "<&") {
-		return s
-	}
-	if htmlTag.MatchString(s) {
-		s = htmlTag.ReplaceAllStringFunc(s, func(t string) string {
-			switch t = strings.ToLower(strings.Trim(t, "</> ")); {
-			case strings.HasPrefix(t, "br"), t == "p", t == "div", t == "li", t == "tr":
-				return "\n"
-			}
-			return ""
-		})
-		return html.UnescapeString(s)
-	}
-	if strings.Contains(s, "&#") {
-		return html.UnescapeString(s)
-	}
-	return s
 }

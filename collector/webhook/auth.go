@@ -9,7 +9,8 @@ import (
 )
 
 // tokenHeaders are where tools put a secret in clear.
-var tokenHeaders = []string{"X-Gitlab-Token", "X-Webhook-Token", "X-Buildkite-Token", "X-Gitee-Token", "Cf-Webhook-Auth", "X-Auth-Token", "X-Api-Key"}
+var tokenHeaders = []string{"X-Gitlab-Token", "X-Webhook-Token", "X-Buildkite-Token", "X-Gitee-Token", "Cf-Webhook-Auth", "X-Auth-Token", "X-Api-Key",
+	"X-Honeycomb-Webhook-Token"}
 
 // accessToken is the query's field for a token: RFC 6750, section 2.3, which CloudEvents' rules for webhooks allow.
 const accessToken = "access_token"

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"regexp"
 )
@@ -19,6 +20,13 @@ const maxHandshake = 16 << 10
 
 // firstContact answers a GET that tries the address; false if it is none.
 func (h *Handler) firstContact(w http.ResponseWriter, r *http.Request, src *source) bool {
+	if word := r.Header.Get("X-Okta-Verification-Challenge"); word != "" && src.Type == "okta" { // https://developer.okta.com/docs/concepts/event-hooks/
+		if !isWord(word) {
+			word = ""
+		}
+		send(w, http.StatusOK, "application/json", map[string]string{"verification": word})
+		return true
+	}
 	q := r.URL.Query()
 	word := q.Get("hub.challenge") // Meta; WebSub without a token of its own
 	switch mode := q.Get("hub.mode"); {
@@ -47,6 +55,18 @@ func echo(w http.ResponseWriter, word string) {
 func isWord(s string) bool { return len(s) <= 1024 && wordForm.MatchString(s) }
 
 var wordForm = regexp.MustCompile(`^[\w .,:;~+/=-]+$`)
+
+// bringsToken tells a post whose only word is a secret that the operator has to give back to the tool: Notion's first, with
+// the token that its webhook is confirmed with and that signs all later ones (https://developers.notion.com/reference/webhooks).
+// There the token stays as it came, in quarantine, where only the operator sees it.
+func bringsToken(tool string, body []byte) bool {
+	var m map[string]string
+	return tool == "notion" && len(body) <= maxHandshake && json.Unmarshal(body, &m) == nil && len(m) == 1 && m["verification_token"] != ""
+}
+
+// errToken is what stands beside it.
+var errToken = errors.New("this brings the verification_token of a webhook: paste what `quietpost quarantine show` prints into Notion, " +
+	"add it to the source's secret_file, then drop this from quarantine")
 
 // handshake answers a post of a known sender that only tries the address; false if it is none.
 func (h *Handler) handshake(w http.ResponseWriter, r *http.Request, src *source, body []byte) bool {

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"quietpost/collector/tools"
+	"quietpost/digest"
 )
 
 func TestHandshakes(t *testing.T) {
@@ -48,12 +50,20 @@ func TestHandshakes(t *testing.T) {
 		{"WebSub", "GET", tok + "?hub.mode=subscribe&hub.topic=x&hub.challenge=abc", "", nil, 200, "abc"},
 		{"Dropbox", "GET", "/hooks/any?challenge=abc-123", "", nil, 200, "abc-123"},
 		{"Dropbox, markup", "GET", "/hooks/any?challenge=%3Cb%3E", "", nil, 200, ""},
+		{"Okta", "GET", "/hooks/okta", "", []string{"X-Okta-Verification-Challenge: Me_rShK8JHsTnbyYrWXCEoMGbM_zsZ6k0hLPZ_Pg"}, 200,
+			`{"verification":"Me_rShK8JHsTnbyYrWXCEoMGbM_zsZ6k0hLPZ_Pg"}`},
+		{"Okta, markup", "GET", "/hooks/okta", "", []string{"X-Okta-Verification-Challenge: <script>"}, 200, `{"verification":""}`},
+		{"Okta's header elsewhere", "GET", "/hooks/any", "", []string{"X-Okta-Verification-Challenge: Me_rShK8"}, 200, "This is a door for deliveries: use POST."},
+		{"Okta's header nowhere", "GET", "/hooks/nobody", "", []string{"X-Okta-Verification-Challenge: Me_rShK8"}, 404, ""},
+		{"Okta's header in a HEAD", "HEAD", "/hooks/okta", "", []string{"X-Okta-Verification-Challenge: Me_rShK8"}, 200, ""},
+		{"Okta's header without a secret in a POST", "POST", "/hooks/okta", "{}", []string{"X-Okta-Verification-Challenge: Me_rShK8"}, 401, ""},
 		{"Trello", "HEAD", "/hooks/any", "", nil, 200, ""},
 		{"CloudEvents", "OPTIONS", "/hooks/any", "", []string{"WebHook-Request-Origin: eventemitter.example.com", "WebHook-Request-Callback: http://127.0.0.1:1/x"}, 204, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h, in := testHandler(nil)
-			h.SetSources(append(testSources(), Source{Name: "zoom", Type: "generic", Secrets: [][]byte{[]byte("secret")}}))
+			h.SetSources(append(testSources(), Source{Name: "zoom", Type: "generic", Secrets: [][]byte{[]byte("secret")}},
+				Source{Name: "okta", Type: "okta", Secrets: [][]byte{[]byte("secret")}}))
 			w := do(h, c.method, c.path, c.body, c.head...)
 			if w.Code != c.status {
 				t.Fatalf("%d %s, want %d", w.Code, w.Body, c.status)
@@ -81,6 +91,47 @@ func TestHandshakes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Notion's first post brings the token that the operator has to paste back, and that signs all later ones: it waits in
+// quarantine as it came, and nowhere else.
+func TestNotionsToken(t *testing.T) {
+	const first = `{"verification_token":"secret_tMrlL1qK5vuQAh1b6cZGhFChZTSYJlce98V0pYn7yBl"}`
+	var log strings.Builder
+	h, in := testHandler(func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	token := Source{Name: "notion", Type: "notion", Secrets: [][]byte{[]byte("path-token-1")}}
+	h.SetSources([]Source{token, {Name: "auto", Type: "auto", Secrets: token.Secrets}, {Name: "any", Type: "generic", Secrets: token.Secrets}})
+	for _, name := range []string{"notion", "auto"} {
+		w := do(h, "POST", "/hooks/"+name+"/path-token-1", first)
+		d := in.last(t)
+		if w.Code != 202 || d.Receipt.State != digest.Quarantined || len(d.Items) > 0 || string(d.Receipt.Raw) != first {
+			t.Errorf("%s: %d %s, %s with %d items: %s", name, w.Code, w.Body, d.Receipt.State, len(d.Items), d.Receipt.Raw)
+		}
+		if said := w.Body.String() + log.String() + string(d.Receipt.Reason); strings.Contains(said, "secret_t") || !strings.Contains(said, "verification_token") {
+			t.Errorf("%s: what is told of it is %s", name, said)
+		}
+		again, err := h.Again(name, d.Receipt.Header, d.Receipt.Raw)
+		if err != nil || again.Receipt.State != digest.Quarantined || len(again.Items) > 0 {
+			t.Errorf("%s, read again: %s, %d items, %v", name, again.Receipt.State, len(again.Items), err)
+		}
+	}
+	for path, body := range map[string]string{"/hooks/any/path-token-1": first, // another tool's
+		"/hooks/notion/path-token-1": strings.Replace(first, "{", `{"type":"page.created",`, 1)} { // beside news
+		if do(h, "POST", path, body); strings.Contains(string(in.last(t).Receipt.Raw), "secret_t") {
+			t.Errorf("%s keeps %s", path, in.last(t).Receipt.Raw)
+		}
+	}
+	if w := do(h, "POST", "/hooks/notion", first); w.Code != 401 {
+		t.Errorf("without a secret: %d", w.Code)
+	}
+	token.Secrets = append(token.Secrets, []byte("secret_tMrlL1qK5vuQAh1b6cZGhFChZTSYJlce98V0pYn7yBl"))
+	h.SetSources([]Source{token})
+	news := `{"id":"n-1","workspace_id":"w","integration_id":"i","type":"page.created","entity":{"id":"p-1","type":"page"}}`
+	for sign, status := range map[string]int{sign(string(token.Secrets[1]), news): 202, sign("another", news): 401} {
+		if w := do(h, "POST", "/hooks/notion/path-token-1", news, "X-Notion-Signature: "+sign); w.Code != status {
+			t.Errorf("signed %s: %d %s", sign, w.Code, w.Body)
+		}
 	}
 }
 

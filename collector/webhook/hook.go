@@ -36,10 +36,10 @@ func (h *Handler) hook(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	case http.MethodGet, http.MethodHead:
 		switch {
+		case r.Method == http.MethodGet && h.firstContact(w, r, src):
+			return
 		case (r.URL.RawQuery == "" && !publishes(r, src)) || r.Method == http.MethodHead:
 			sendText(w, http.StatusOK, "text/plain; charset=utf-8", "This is a door for deliveries: use POST.\n")
-			return
-		case h.firstContact(w, r, src):
 			return
 		case src.Type == "auto" || src.tool(src.Type).Query:
 			h.receive(w, asForm(r), src)
@@ -168,7 +168,9 @@ func (h *Handler) delivery(src *source, header http.Header, body []byte, undecod
 		tool.Read = src.Adapter
 	}
 	clean, reading, err := body, tools.Reading{}, undecoded
-	if err == nil {
+	if err == nil && bringsToken(tool.Name, body) {
+		err = errToken
+	} else if err == nil {
 		clean = scrub(body, src.Secrets)
 		reading, err = apply(tool.Read, header, clean)
 	}

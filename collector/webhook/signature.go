@@ -124,6 +124,15 @@ var schemes = []scheme{
 	{tool: "Heroku", header: "Heroku-Webhook-Hmac-SHA256", hash: sha256.New, encoding: unpadded, signed: "{body}"},
 	{tool: "Shopify", header: "X-Shopify-Hmac-SHA256", hash: sha256.New, encoding: unpadded, signed: "{body}"},
 	{tool: "WooCommerce", header: "X-WC-Webhook-Signature", hash: sha256.New, encoding: unpadded, signed: "{body}"},
+	{tool: "Paddle", header: "Paddle-Signature", prefix: "h1=", separator: ";", hash: sha256.New, encoding: hex.DecodeString, // https://developer.paddle.com/webhooks/signature-verification
+		signed: "{time}:{body}", time: "ts=", window: clockWindow},
+	{tool: "Calendly", header: "Calendly-Webhook-Signature", prefix: "v1=", separator: ",", hash: sha256.New, encoding: hex.DecodeString, // https://developer.calendly.com/api-docs/, "Webhook signatures"
+		signed: "{time}.{body}", time: "t=", window: clockWindow},
+	{tool: "Discourse", header: "X-Discourse-Event-Signature", prefix: "sha256=", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"}, // https://meta.discourse.org/t/49045
+	{tool: "Shortcut", header: "Payload-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},                               // https://developer.shortcut.com/api/webhook/v1
+	{tool: "Typeform", header: "Typeform-Signature", prefix: "sha256=", hash: sha256.New, encoding: unpadded, signed: "{body}"},                   // https://www.typeform.com/developers/webhooks/secure-your-webhooks/
+	{tool: "Commerce Layer", header: "X-CommerceLayer-Signature", hash: sha256.New, encoding: unpadded, signed: "{body}"},                         // https://docs.commercelayer.io/core/callbacks-security
+	{tool: "Help Scout", header: "X-HelpScout-Signature", hash: sha1.New, encoding: unpadded, signed: "{body}"},                                   // https://developer.helpscout.com/webhooks/
 	{tool: "Trello", header: "X-Trello-Webhook", hash: sha1.New, encoding: unpadded, signed: "{body}{url}"},
 }
 

@@ -79,6 +79,14 @@ func TestSignatures(t *testing.T) {
 		{"Heroku", "secret", one, []string{"Heroku-Webhook-Hmac-SHA256", mac64}, at},
 		{"Shopify", "secret", one, []string{"X-Shopify-Hmac-SHA256", mac64}, at},
 		{"WooCommerce", "secret", one, []string{"X-WC-Webhook-Signature", mac64}, at},
+		{"Paddle", "secret", one, []string{"Paddle-Signature", "ts=1700000000;h1=@mac:1700000000:"}, at},
+		{"Calendly", "secret", one, []string{"Calendly-Webhook-Signature", "t=1700000000,v1=" + timed}, at},
+		{"Discourse's own test", "my_lovely_secret_for_web_hook", `{"ping":"OK"}`, []string{"X-Discourse-Event-Signature",
+			"sha256=162f107f6b5022353274eb1a7197885cfd35744d8d08e5bcea025d309386b7d6"}, at},
+		{"Shortcut", "secret", one, []string{"Payload-Signature", mac256}, at},
+		{"Typeform", "secret", one, []string{"Typeform-Signature", "sha256=" + mac64}, at},
+		{"Commerce Layer", "secret", one, []string{"X-CommerceLayer-Signature", mac64}, at},
+		{"Help Scout", "secret", one, []string{"X-HelpScout-Signature", "9mS+GVuRdqT3m1sKildWZhl2f1Y="}, at},
 		{"Standard Webhooks, Ed25519", "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=", one, []string{"Webhook-Id", "msg_1", "Webhook-Timestamp", "1700000000",
 			"Webhook-Signature", "v1,AAAA v1a,@ed:msg_1.1700000000."}, at},
 		{"Discord", "ed25519:03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8", one, []string{"X-Signature-Ed25519", "@hex:1700000000",
@@ -113,7 +121,7 @@ func TestSignatures(t *testing.T) {
 		check("another body", false, r.body+" ", r.secret, r.now)
 		check("another secret", false, r.body, "wrong", r.now)
 		check("an empty secret", false, r.body, "", r.now)
-		if strings.Contains(strings.Join(r.header, " "), "imestamp") || strings.Contains(r.name, "Stripe") {
+		if strings.Contains(strings.Join(r.header, " "), "1700000000") || strings.Contains(strings.Join(r.header, " "), "imestamp") {
 			check("an hour later", false, r.body, r.secret, r.now.Add(time.Hour))
 			check("an hour ahead of us", false, r.body, r.secret, r.now.Add(-time.Hour))
 		}

@@ -185,6 +185,8 @@ func TestAnswers(t *testing.T) {
 		{"basic", "POST", "/hooks/any", item, []string{"Authorization: Basic YW55Om9uZQ=="}, 401, ``},
 		{"basic password", "POST", "/hooks/any", item, []string{"Authorization: Basic dTphbnktdG9rZW4tMQ=="}, 202, `accepted`},
 		{"bare authorization", "POST", "/hooks/any", item, []string{"Authorization: any-token-1"}, 202, `accepted`},
+		{"Honeycomb's token", "POST", "/hooks/any", item, []string{"X-Honeycomb-Webhook-Token: any-token-1"}, 202, `accepted`},
+		{"Honeycomb's token, wrong", "POST", "/hooks/any", item, []string{"X-Honeycomb-Webhook-Token: any-token-2"}, 401, ``},
 		{"gitlab's token", "POST", "/hooks/any", item, []string{"X-Gitlab-Token: any-token-1"}, 202, `accepted`},
 		{"another source's token", "POST", "/hooks/any/other-token", item, nil, 401, ``},
 		{"token as query", "POST", "/hooks/any?token=any-token-1", item, nil, 401, ``},

@@ -17,11 +17,6 @@ var builtins = []string{"all", "none", "any", "one", "filter", "map", "find", "f
 	"len", "type", "abs", "ceil", "floor", "round", "int", "float", "trim", "trimPrefix", "trimSuffix", "upper", "lower",
 	"indexOf", "lastIndexOf", "hasPrefix", "hasSuffix", "max", "min", "first", "last", "get", "take", "keys", "values", "reverse", "flatten", "sort"}
 
-const (
-	getName = "__get"
-	addName = "__add"
-)
-
 type function struct {
 	run   func(args ...any) (any, error)
 	types []any
@@ -30,8 +25,6 @@ type function struct {
 
 // functions are those of our own, by name. Their help is what the documentation prints.
 var functions = map[string]function{
-	getName: {run: get, types: []any{new(func(any, any) any)}},
-	addName: {run: add, types: []any{new(func(any, any) any)}},
 	"string": {run: text, types: []any{new(func(any) string)},
 		help: "string(x): x as text; nothing for nil"},
 	"join": {run: join, types: []any{new(func(any) string), new(func(any, string) string)},
@@ -75,73 +68,94 @@ func Functions() map[string]string {
 type Headers map[string]string
 
 // Value makes what encoding/json decoded (with UseNumber) fit for expressions: numbers to int or float64, long strings
-// cut.
+// cut. Lists and objects are changed in place.
 func Value(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := strconv.Atoi(v.String()); err == nil {
-			return n
-		}
-		if f, err := v.Float64(); err == nil {
-			return f
-		}
-		return v.String()
-	case string:
-		return capped(v)
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			out[k] = Value(e)
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i, e := range v {
-			out[i] = Value(e)
-		}
-		return out
-	}
+	v, _ = fit(v)
 	return v
 }
 
-// get is member access that gives nil for whatever is not there.
-func get(args ...any) (any, error) {
-	switch of := args[0].(type) {
-	case map[string]any:
-		return of[str(args[1])], nil
-	case Headers:
-		if v, ok := of[strings.ToLower(str(args[1]))]; ok {
-			return v, nil
+// fit is Value; other tells whether what it gives is another value.
+func fit(v any) (out any, other bool) {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := strconv.Atoi(v.String()); err == nil {
+			return n, true
 		}
-		return nil, nil
-	case nil:
-		return nil, nil
+		if f, err := v.Float64(); err == nil {
+			return f, true
+		}
+		return v.String(), true
+	case string:
+		if len(v) > MaxString {
+			return capped(v), true
+		}
+	case map[string]any:
+		for k, e := range v {
+			if e, other := fit(e); other {
+				v[k] = e
+			}
+		}
+	case []any:
+		for i, e := range v {
+			v[i], _ = fit(e)
+		}
 	}
-	v := reflect.ValueOf(args[0])
+	return v, false
+}
+
+// get is member access that gives nil for whatever is not there.
+func get(from, key any) any {
+	switch of := from.(type) {
+	case map[string]any:
+		return of[str(key)]
+	case Headers:
+		if v, ok := of[strings.ToLower(str(key))]; ok {
+			return v
+		}
+		return nil
+	case nil:
+		return nil
+	}
+	v := reflect.ValueOf(from)
 	switch v.Kind() {
 	case reflect.Slice, reflect.String:
-		i, ok := integer(args[1])
+		i, ok := integer(key)
 		if i < 0 {
 			i += v.Len()
 		}
 		if !ok || i < 0 || i >= v.Len() {
-			return nil, nil
+			return nil
 		}
 		if v.Kind() == reflect.String {
-			return v.String()[i : i+1], nil
+			return v.String()[i : i+1]
 		}
-		return v.Index(i).Interface(), nil
+		return v.Index(i).Interface()
 	case reflect.Map:
-		if e := v.MapIndex(reflect.ValueOf(args[1])); e.IsValid() {
-			return e.Interface(), nil
+		if e := v.MapIndex(reflect.ValueOf(key)); e.IsValid() {
+			return e.Interface()
 		}
 	}
-	return nil, nil
+	return nil
+}
+
+// A way is several keys written out one behind the other, as in payload.build.url.
+type way []string
+
+// follow is get along a way.
+func follow(from, keys any) any {
+	for _, k := range keys.(way) {
+		of, object := from.(map[string]any)
+		if !object {
+			from = get(from, k)
+			continue
+		}
+		from = of[k]
+	}
+	return from
 }
 
 // add is '+': texts and lists are joined, numbers added, nil adds nothing.
-func add(args ...any) (any, error) {
-	a, b := args[0], args[1]
+func add(a, b any) (any, error) {
 	switch {
 	case a == nil:
 		return b, nil

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"reflect"
 
+	"github.com/expr-lang/expr/vm"
+
 	"quietpost/digest"
 )
 
@@ -22,6 +24,8 @@ func MapKeys() []string { return append([]string{EachKey, IgnoreKey, KeyKey}, Se
 // A Map is the `map:` of a source, compiled. It is safe for many goroutines.
 type Map struct {
 	lets              []binding
+	names             Names               // of what all its expressions may name
+	codes             map[string]*Program // by key
 	each, ignore, key *Program
 	sets              []assignment
 }
@@ -37,43 +41,47 @@ type binding struct {
 // NewMap compiles the expressions of a source's `map:`, by key. Of an *Error, part is the key it is about, or the name of
 // the Let.
 func NewMap(sources map[string]string, lets ...Let) (m *Map, part string, err error) {
-	m = &Map{}
-	names := Names{"payload": nil, "headers": nil}
+	m = &Map{names: Names{"payload": nil, "headers": nil}}
 	for _, l := range lets {
 		b := binding{name: l.Name}
-		if b.code, err = Compile(l.Source, names, reflect.Invalid); err != nil {
+		if b.code, err = Compile(l.Source, m.names, reflect.Invalid); err != nil {
 			return nil, l.Name, err
 		}
 		m.lets = append(m.lets, b)
-		names[l.Name] = nil
+		m.names[l.Name] = nil
 	}
-	inEach := maps.Clone(names)
-	inEach["item"] = nil
-	compile := func(to **Program, key string, names Names) {
-		source, ok := sources[key]
-		if !ok || err != nil {
-			return
+	return m.With(sources)
+}
+
+// With is the map with further expressions, which go before those it has. What it has is not compiled again.
+func (m *Map) With(sources map[string]string) (out *Map, part string, err error) {
+	out = &Map{lets: m.lets, names: m.names, codes: maps.Clone(m.codes)}
+	if out.codes == nil {
+		out.codes = map[string]*Program{}
+	}
+	names := m.names
+	for _, key := range MapKeys() { // each is the first: the others see its item, but for key
+		if source, ok := sources[key]; ok {
+			of := names
+			if key == KeyKey {
+				of = m.names
+			}
+			if out.codes[key], err = Compile(source, of, reflect.Invalid); err != nil {
+				return nil, key, err
+			}
 		}
-		if *to, err = Compile(source, names, reflect.Invalid); err != nil {
-			part = key
+		if key == EachKey && out.codes[key] != nil {
+			names = maps.Clone(names)
+			names["item"] = nil
 		}
 	}
-	compile(&m.each, EachKey, names)
-	compile(&m.key, KeyKey, names)
-	if m.each == nil {
-		inEach = names
-	}
-	compile(&m.ignore, IgnoreKey, inEach)
+	out.each, out.ignore, out.key = out.codes[EachKey], out.codes[IgnoreKey], out.codes[KeyKey]
 	for i := range fields {
-		a := assignment{field: &fields[i]}
-		if compile(&a.code, a.name, inEach); a.code != nil && a.set != nil {
-			m.sets = append(m.sets, a)
+		if code := out.codes[fields[i].name]; code != nil {
+			out.sets = append(out.sets, assignment{field: &fields[i], code: code, reason: digest.Reason("map: " + digest.OneLine(code.source, 120))})
 		}
 	}
-	if err != nil {
-		return nil, part, err
-	}
-	return m, "", nil
+	return out, "", nil
 }
 
 // workOfMap is what all expressions of a map may take together for one delivery.
@@ -153,7 +161,7 @@ func (m *Map) one(work *meter, values map[string]any) (it digest.Item, ignored d
 			return it, "", faultOf(a.name, err)
 		}
 		if s, _ := v.(string); a.name == "project" && s != "" || a.name == "urgent" && it.Urgent || a.name == "kind" && it.Kind != "" {
-			it.Reasons[a.name] = digest.Reason("map: " + digest.OneLine(a.code.source, 120))
+			it.Reasons[a.name] = a.reason
 		}
 	}
 	return it, "", nil
@@ -208,8 +216,10 @@ type Scope struct {
 
 // Scope works out the map's lets over a payload, once for all maps and conditions that have the same.
 func (m *Map) Scope(payload any, headers Headers) (*Scope, error) {
-	s := &Scope{work: &meter{limit: workOfMap}}
-	s.values = s.work.scales(map[string]any{"payload": payload, "headers": headers})
+	s := &Scope{work: &meter{limit: workOfMap, machine: vm.VM{Stack: make([]any, 0, 16)}}}
+	values := make(map[string]any, len(innerTypes)+len(m.lets)+3) // made once for all: it would grow while it is filled
+	values["payload"], values["headers"] = payload, headers
+	s.values = s.work.inner(values)
 	return s, m.bind(s.work, s.values)
 }
 

@@ -18,16 +18,25 @@ const (
 // ErrBudget is the fault of an expression that takes too many steps or makes too much.
 var ErrBudget = errors.New("the expression takes too long on this input")
 
+// What kinder puts into expressions are functions that stand among the values which a program runs over. Their types are
+// some that expr calls without reflection; over the budget they panic with ErrBudget, which expr hands on as its error.
 const (
-	weighName = "__weigh"
-	stepName  = "__step"
-	matchName = "__match"
+	getName    = "__get"
+	followName = "__follow"
+	weighName  = "__weigh"
+	stepName   = "__step"
+	matchName  = "__match"
+	addName    = "__add"
 )
 
-type (
-	weigher func(any) (any, error)
-	matcher func(any, int) (any, error)
-)
+var innerTypes = map[string]any{
+	getName:    get,
+	followName: follow,
+	weighName:  (*meter)(nil).weigh,
+	stepName:   (*meter)(nil).step,
+	matchName:  (*meter)(nil).match,
+	addName:    (*meter)(nil).sum,
+}
 
 // A meter counts the work of one run. It counts what is handed to functions and operators before they look at it, so
 // that no single call is more than the budget, either.
@@ -38,34 +47,44 @@ type meter struct {
 	machine  vm.VM // one for all runs: its stack is made once
 }
 
-// scales puts into values what weighs for this meter.
-func (m *meter) scales(values map[string]any) map[string]any {
-	if values == nil {
-		values = map[string]any{}
-	}
-	values[weighName], values[stepName], values[matchName] = weigher(m.weigh), weigher(m.step), matcher(m.match)
+// inner puts the inner functions into values; what weighs does so for this meter.
+func (m *meter) inner(values map[string]any) map[string]any {
+	values[getName], values[followName] = get, follow
+	values[weighName], values[stepName], values[matchName], values[addName] = m.weigh, m.step, m.match, m.sum
 	return values
 }
 
-// weigh charges for a value as a whole: whoever gets it may look at all of it.
-func (m *meter) weigh(v any) (any, error) {
-	m.add(v)
-	if m.work > m.limit {
-		return nil, ErrBudget
+// charge stops the run when it has taken too much.
+func (m *meter) charge(work int) {
+	if m.work += work; m.work > m.limit {
+		panic(ErrBudget)
 	}
-	return v, nil
+}
+
+// weigh charges for a value as a whole: whoever gets it may look at all of it.
+func (m *meter) weigh(v any) any {
+	m.add(v)
+	m.charge(0)
+	return v
 }
 
 // step charges for one turn of a loop.
-func (m *meter) step(v any) (any, error) {
-	m.work += 10
-	if s, ok := v.(string); ok {
-		m.work += len(s) / 16
+func (m *meter) step(v any) any {
+	s, _ := v.(string)
+	m.charge(10 + len(s)/16)
+	return v
+}
+
+// sum is '+', which looks at both sides.
+func (m *meter) sum(a, b any) any {
+	m.add(a)
+	m.add(b)
+	m.charge(0)
+	v, err := add(a, b)
+	if err != nil {
+		panic(err)
 	}
-	if m.work > m.limit {
-		return nil, ErrBudget
-	}
-	return v, nil
+	return v
 }
 
 func (m *meter) add(v any) {
@@ -99,16 +118,14 @@ func (m *meter) add(v any) {
 
 // match is `matches`: charged by the text's length times the pattern's size, which is what Go's regular expressions
 // take at worst.
-func (m *meter) match(v any, i int) (any, error) {
+func (m *meter) match(v, i any) bool {
 	if v == nil {
-		return false, nil
+		return false
 	}
-	s, p := str(v), m.patterns[i]
+	s, p := str(v), m.patterns[i.(int)]
 	m.add(v)
-	if m.work += len(s) / 16 * p.size; m.work > m.limit {
-		return nil, ErrBudget
-	}
-	return p.re.MatchString(s), nil
+	m.charge(len(s) / 16 * p.size)
+	return p.re.MatchString(s)
 }
 
 func capped(s string) string {

@@ -27,8 +27,9 @@ func IsExpression(value string) (source string, ok bool) {
 // assignment is one field of `set:`.
 type assignment struct {
 	*field
-	value any      // where it stands as it is
-	code  *Program // where it is worked out
+	value  any           // where it stands as it is
+	code   *Program      // where it is worked out
+	reason digest.Reason // what a map tells of the value
 }
 
 // NewRule compiles a rule and tries it on two items, one with nothing and one with something of everything, so that what

@@ -177,6 +177,37 @@ func TestMapsThatDoNotCompile(t *testing.T) {
 	}
 }
 
+// A map made of another has its expressions, but for those it is given, and leaves the other as it was.
+func TestMapWith(t *testing.T) {
+	m, _, err := NewMap(map[string]string{"title": "job + payload.url", "state": `"open"`}, Let{"job", "payload.job"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, _, err := m.With(map[string]string{"each": "payload.build.causes", "state": "item.user", "author": "job"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		m    *Map
+		want []digest.Item
+	}{
+		{m, []digest.Item{{Title: "deployhttps://ci.example/42", State: "open"}}},
+		{other, []digest.Item{{Title: "deployhttps://ci.example/42", State: "ana", Author: "deploy"},
+			{Title: "deployhttps://ci.example/42", Author: "deploy"}, {Title: "deployhttps://ci.example/42", State: "ben", Author: "deploy"}}},
+	} {
+		items, _, _, _, err := c.m.Read(payload(t, sample), nil, 9)
+		if d := cmp.Diff(c.want, items, cmpopts.IgnoreFields(digest.Item{}, "Reasons")); d != "" || err != nil {
+			t.Errorf("%v\n%s", err, d)
+		}
+	}
+	if other.codes["title"] != m.codes["title"] {
+		t.Error("what both have is compiled twice")
+	}
+	if _, part, err := m.With(map[string]string{"author": "item.user"}); part != "author" || err == nil {
+		t.Errorf("%s: %v", part, err)
+	}
+}
+
 // TestAMapAsAWholeIsBounded: its expressions share what one delivery may take.
 func TestAMapAsAWholeIsBounded(t *testing.T) {
 	m, _, err := NewMap(map[string]string{"each": "1..200", "title": "string(len(string(payload)))"})

@@ -65,7 +65,10 @@ func Compile(source string, names Names, want reflect.Kind) (*Program, error) {
 	if len(source) > MaxSource {
 		return nil, &Error{1, 1, fmt.Sprintf("longer than %d bytes", MaxSource)}
 	}
-	env := types.Map{weighName: types.TypeOf(weigher(nil)), stepName: types.TypeOf(weigher(nil)), matchName: types.TypeOf(matcher(nil))}
+	env := types.Map{}
+	for name, like := range innerTypes {
+		env[name] = types.TypeOf(like)
+	}
 	for name, like := range names {
 		env[name] = types.Any
 		if like != nil {
@@ -95,7 +98,7 @@ func Compile(source string, names Names, want reflect.Kind) (*Program, error) {
 		}
 		return nil, &Error{1, 1, err.Error()}
 	}
-	return &Program{source: source, code: code, patterns: k.patterns}, nil
+	return &Program{source, code, k.patterns}, nil
 }
 
 // compile guards against a panic of the compiler: what an operator writes must not take the service down.
@@ -124,7 +127,7 @@ func (p *Program) run(m *meter, values map[string]any) (out any, err error) {
 	m.patterns = p.patterns
 	env := values
 	if _, ready := values[weighName]; !ready {
-		env = m.scales(maps.Clone(values))
+		env = m.inner(maps.Clone(values))
 	}
 	m.machine.MemoryBudget = MaxMade
 	out, err = m.machine.Run(p.code, env)
@@ -179,7 +182,7 @@ func (k *kinder) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.MemberNode:
 		if !n.Method {
-			call(node, getName, n.Node, n.Property)
+			member(node, n)
 		}
 	case *ast.BinaryNode:
 		k.binary(node, n)
@@ -194,16 +197,35 @@ func (k *kinder) Visit(node *ast.Node) {
 		for i := range n.Arguments {
 			weighed(&n.Arguments[i], weighName)
 		}
+		n.SetType(nil) // so that the checker looks at the new arguments too; a function of no known type is called by reflection
 	case *ast.PredicateNode:
 		weighed(&n.Node, stepName)
 	}
 }
 
+// member makes get of a member, and one follow of several in a row.
+func member(node *ast.Node, n *ast.MemberNode) {
+	key, ok := n.Property.(*ast.StringNode)
+	if from, further := n.Node.(*ast.CallNode); ok && further {
+		switch c, _ := from.Callee.(*ast.IdentifierNode); {
+		case c == nil:
+		case c.Value == getName:
+			if first, ok := from.Arguments[1].(*ast.StringNode); ok {
+				call(node, followName, from.Arguments[0], &ast.ConstantNode{Value: way{first.Value, key.Value}})
+				return
+			}
+		case c.Value == followName:
+			keys := from.Arguments[1].(*ast.ConstantNode).Value.(way)
+			call(node, followName, from.Arguments[0], &ast.ConstantNode{Value: append(keys, key.Value)})
+			return
+		}
+	}
+	call(node, getName, n.Node, n.Property)
+}
+
 func (k *kinder) binary(node *ast.Node, n *ast.BinaryNode) {
 	switch n.Operator {
 	case "+":
-		weighed(&n.Left, weighName)
-		weighed(&n.Right, weighName)
 		call(node, addName, n.Left, n.Right)
 	case "matches":
 		text, ok := n.Right.(*ast.StringNode)

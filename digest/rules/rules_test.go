@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/expr-lang/expr/vm"
 )
 
 const sample = `{"job": "deploy", "number": 42, "result": "FAILURE", "url": "https://ci.example/42", "big": 12345678901234567,
@@ -36,6 +39,10 @@ func TestExpressions(t *testing.T) {
 		`payload.job + " #" + payload.number`:                                    "deploy #42",
 		`payload.no.such.thing`:                                                  nil,
 		`payload.no.such[3].thing + "x"`:                                         "x",
+		`payload.job.length.of.it`:                                               nil,
+		`payload["build"]["causes"][2].user + payload.build.ratio`:               "ben0.5",
+		`let b = payload.build; b.causes[0].user + b["ra" + "tio"]`:              "ana0.5",
+		`headers.no.such`:                                                        nil,
 		`payload?.no?.such ?? "none"`:                                            "none",
 		`payload.build.causes[0].user`:                                           "ana",
 		`payload.build.causes[-1].user`:                                          "ben",
@@ -65,6 +72,23 @@ func TestExpressions(t *testing.T) {
 		got, err := eval(t, source, sample)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s = %#v (%v), want %#v", source, got, err, want)
+		}
+	}
+}
+
+// What expressions are mostly made of is called without reflection, which would cost more than all else together.
+func TestNothingIsCalledByReflection(t *testing.T) {
+	for _, source := range []string{
+		`payload.job + " #" + string(payload.number) + " " + payload.build.causes[0].user`,
+		`either(payload.title, shorten(line(payload.build.log), 80), join(map(payload.build.causes, .user), ", "))`,
+		`payload.result matches "^FAIL" and payload.job contains payload.number and lower(string(payload.result)) == "x"`,
+	} {
+		p, err := Compile(source, Names{"payload": nil}, reflect.Invalid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(p.code.Bytecode, vm.OpCall) {
+			t.Errorf("%s\n%s", source, p.code.Disassemble())
 		}
 	}
 }

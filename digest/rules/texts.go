@@ -39,14 +39,18 @@ var hidden = regexp.MustCompile(`(?is)<(?:style|script|head)(?:\s[^<>]*)?>.*?</(
 
 var emptyLines = regexp.MustCompile(`\n\s*\n\s*`)
 
-// plain is the text of a field that holds HTML; other text is returned as it is.
-func plain(args ...any) (any, error) {
-	s := str(args[0])
-	if !htmlTag.MatchString(s) {
+func plain(args ...any) (any, error) { return capped(Plain(str(args[0]))), nil }
+
+// Plain is the text of a field that holds HTML; other text is returned as it is, with its entities read.
+func Plain(s string) string {
+	switch {
+	case !strings.ContainsAny(s, "<&"):
+		return s
+	case !htmlTag.MatchString(s):
 		if strings.Contains(s, "&#") || strings.Contains(s, "&amp;") || strings.Contains(s, "&quot;") {
 			s = html.UnescapeString(s)
 		}
-		return s, nil
+		return s
 	}
 	s = hidden.ReplaceAllString(s, "")
 	s = htmlTag.ReplaceAllStringFunc(s, func(t string) string {
@@ -57,7 +61,7 @@ func plain(args ...any) (any, error) {
 		}
 		return ""
 	})
-	return capped(strings.TrimSpace(emptyLines.ReplaceAllString(html.UnescapeString(s), "\n\n"))), nil
+	return strings.TrimSpace(emptyLines.ReplaceAllString(html.UnescapeString(s), "\n\n"))
 }
 
 // unpack reads the JSON that some tools put into a text of their payload.

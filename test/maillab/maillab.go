@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"text/template"
@@ -204,11 +205,19 @@ func (l *Lab) chown() error {
 	return errors.Join(errs...)
 }
 
-// FreePort is a port of 127.0.0.1 that nobody listens on. It lies below those that Linux gives to outgoing connections
-// (from 32768 on), so that nobody takes it while its server is down.
+var owned sync.Map // port → the listener that keeps it ours
+
+// FreePort is a port of 127.0.0.1 that nobody listens on, and that nobody takes while its server is down: it lies below those
+// that Linux gives to outgoing connections (from 32768 on), and this process is its owner for as long as it lives, by an
+// abstract socket of that name, for other tests that look for one.
 func FreePort() int {
 	for {
 		port := 20000 + rand.IntN(12000)
+		owner, err := net.Listen("unix", fmt.Sprintf("@quietpost-test-port-%d", port))
+		if err != nil {
+			continue
+		}
+		owned.Store(port, owner)
 		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
