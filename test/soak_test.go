@@ -20,7 +20,7 @@ import (
 
 const soakConfig = `
 schedules: {soak: "@every %v"}
-alerts: {gather: 1s, follow_up_every: 2s, max_per_hour: 1000}
+alerts: {gather: 1s, follow_up_every: 2s, max_per_hour: 100000}
 retention: {raw: 1m}
 subscribers:
 `
