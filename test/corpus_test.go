@@ -319,7 +319,7 @@ func (h *house) deliver(s sample, body []byte, header http.Header) (a answer, er
 	}
 }
 
-var mailLine = regexp.MustCompile(`msg=mail inbox=\S+(?: inbox=\S+)? uid=(\d+) state=(\w+) items=(\d+)`)
+var mailLine = regexp.MustCompile(`msg=mail inbox=\S+ uid=(\d+) state=(\w+) items=(\d+)`)
 
 func corpusMails(t *testing.T, h *house, root string, mails []sample) {
 	have := len(h.items())

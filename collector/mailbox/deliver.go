@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -120,9 +120,11 @@ func (m *Mailbox) readOnce(in Intake, raw []byte, slow func() error) (r reader.R
 func (m *Mailbox) receipt(raw []byte, r *reader.Reading) digest.Receipt {
 	head, body := reader.Split(raw)
 	sum := sha256.Sum256(body)
-	key := "raw:" + digestOf(raw)
+	var key string
 	if r != nil && r.MessageID != "" {
 		key = fmt.Sprintf("mid:%s/%d/%x", r.MessageID, r.Date.Unix(), sum)
+	} else {
+		key = "raw:" + digestOf(raw)
 	}
 	return digest.Receipt{Source: m.o.Name, Tool: Tool, Key: key, Sum: sum, State: digest.Accepted, Header: head, Raw: body,
 		ReceivedAt: m.o.Now()}
@@ -194,7 +196,7 @@ func (m *Mailbox) delivery(ctx context.Context, in Intake, raw []byte, arrived t
 		return quarantined(d, "it is for the desk, and this inbox has none"), nil
 	case r.From.Address == "":
 		return quarantined(d, "it names no sender"), nil
-	case !m.mayPost(r.From.Address) && (r.Writer.Address == "" || !m.mayPost(r.Writer.Address)):
+	case !m.mayPost.MatchString(r.From.Address) && (r.Writer.Address == "" || !m.mayPost.MatchString(r.Writer.Address)):
 		return quarantined(d, r.From.Address+" may not post here (accept: "+strings.Join(m.o.Accept, ", ")+")"), nil
 	case m.tooMany(r.From.Address, arrived):
 		return quarantined(d, fmt.Sprintf("more than %d mails of %s in an hour", maxPerSender, r.From.Address)), nil
@@ -341,14 +343,14 @@ func sizeOf(n int) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// mayPost tells whether an address fits one of the accept patterns.
-func (m *Mailbox) mayPost(address string) bool {
-	for _, p := range m.o.Accept {
-		if ok, _ := path.Match(strings.ToLower(p), address); ok {
-			return true
-		}
+// mayPost is what the addresses of the accept patterns match, in which '*' is any run of characters. A '/' is none that
+// stands apart: the addresses of some gateways hold it.
+func mayPost(patterns []string) (*regexp.Regexp, error) {
+	var any []string
+	for _, p := range patterns {
+		any = append(any, strings.ReplaceAll(regexp.QuoteMeta(strings.ToLower(p)), `\*`, ".*"))
 	}
-	return false
+	return regexp.Compile("^(?:" + strings.Join(any, "|") + ")$")
 }
 
 // lookup bounds the DNS questions of one mail.

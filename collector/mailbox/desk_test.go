@@ -188,3 +188,23 @@ func TestOneSenderCannotBuryTheOthers(t *testing.T) {
 		t.Errorf("an hour later: %v %s", err, d.Receipt.Reason)
 	}
 }
+
+func TestWhoMayPost(t *testing.T) {
+	m, _ := deskBox(t, func(o *Options) { o.Accept = []string{"*@example.com", "Build+*@ci.*.test", "b?b@example.org"} })
+	for from, want := range map[string]bool{
+		"ana@example.com":                   true,
+		"s=ana/ou=sales/o=acme@example.com": true, // the address of an X.400 gateway (RFC 2156)
+		"ANA@EXAMPLE.COM":                   true,
+		"build+nightly/linux@ci.acme.test":  true,
+		"build@ci.acme.test":                false,
+		"ana@example.com.attacker.test":     false,
+		"ana@sub.example.com":               false,
+		"b?b@example.org":                   true,
+		"bob@example.org":                   false,
+	} {
+		d := deliver(t, m, "From: "+from+"\nTo: updates@example.com\nSubject: x\n\nx\n")
+		if got := len(d.Items) == 1; got != want {
+			t.Errorf("%s may post: %v, want %v (%s)", from, got, want, d.Receipt.Reason)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -113,6 +114,8 @@ type Mailbox struct {
 	local string // of the address
 	host  string // of the address
 
+	mayPost *regexp.Regexp // what addresses it matches
+
 	mu      sync.Mutex
 	status  Status
 	senders map[string][]time.Time // when the mails of a sender arrived, of the last hour
@@ -159,6 +162,9 @@ func New(o Options) (*Mailbox, error) {
 	m.local, m.host, _ = strings.Cut(address, "@")
 	if len(m.o.Accept) == 0 {
 		m.o.Accept = []string{"*@" + m.host}
+	}
+	if m.mayPost, err = mayPost(m.o.Accept); err != nil {
+		return nil, fmt.Errorf("inbox %s: who may post: %w", o.Name, err)
 	}
 	return m, nil
 }

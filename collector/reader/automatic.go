@@ -90,12 +90,6 @@ func reportOf(h header, subject string, byParts digest.Reason, text string) dige
 	if strings.HasPrefix(strings.ToLower(subject), "complaint about message from ") {
 		return complaintReport
 	}
-	marks := 0
-	note := func(yes bool) {
-		if yes {
-			marks++
-		}
-	}
 	named, robot, server := false, false, false
 	for _, v := range append(h.all("From"), h.all("Sender")...) {
 		for _, a := range addresses(v) {
@@ -110,12 +104,12 @@ func reportOf(h header, subject string, byParts digest.Reason, text string) dige
 			return deliveryReport
 		}
 	}
-	note(robot || !named)
-	note(emptyPath(h))
-	titled, says := undelivered.MatchString(subject), notDelivered.MatchString(text[:min(len(text), 1500)])
-	note(titled)
-	note(says)
-	if marks >= 2 && (titled || says && (emptyPath(h) || server)) {
+	titled, pathless := undelivered.MatchString(subject), emptyPath(h)
+	if titled && (robot || !named || pathless) {
+		return deliveryReport
+	}
+	// The words last: looking for them takes as long as all else in a mail, and most mails have no other mark.
+	if (titled || pathless || server) && notDelivered.MatchString(text[:min(len(text), 1500)]) {
 		return deliveryReport
 	}
 	return byParts

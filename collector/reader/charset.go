@@ -92,10 +92,11 @@ func looseUTF8(data []byte) string {
 var (
 	wordLabel = regexp.MustCompile(`=\?([A-Za-z0-9_.:-]{2,40})(?:\*[A-Za-z-]*)?\?[QqBb]\?`)
 	metaLabel = regexp.MustCompile(`(?i)<meta[^>]{0,200}charset\s*=\s*["']?([A-Za-z0-9_.:-]{2,40})`)
-	partLabel = regexp.MustCompile(`(?i)charset\s*=\s*"?([A-Za-z0-9_.:-]{2,40})`)
+	partLabel = regexp.MustCompile(`charset\s*=\s*"?([a-z0-9_.:-]{2,40})`) // of lower-case text: many times as fast as (?i)
 )
 
 // hintOf is the charset that a mail names somewhere: that of its text, of an encoded word in its header, of its first part.
+// Most mails never need it.
 func hintOf(h header, body []byte) string {
 	if _, params := mediaType(h.get("Content-Type")); speaks(params["charset"]) {
 		return params["charset"]
@@ -107,7 +108,7 @@ func hintOf(h header, body []byte) string {
 			}
 		}
 	}
-	for _, m := range partLabel.FindAllSubmatch(body[:min(len(body), 8<<10)], 3) {
+	for _, m := range partLabel.FindAllSubmatch(bytes.ToLower(body[:min(len(body), 8<<10)]), 3) {
 		if speaks(string(m[1])) {
 			return string(m[1])
 		}
@@ -134,13 +135,15 @@ func (c *collector) labelOf(params map[string]string, data []byte) string {
 	if m := metaLabel.FindSubmatch(data[:min(len(data), 4<<10)]); m != nil && speaks(string(m[1])) {
 		return string(m[1])
 	}
-	return c.hint
+	return c.hint()
 }
 
 // headerText decodes a header's text; bytes beyond ASCII are of the charset that the mail names elsewhere.
-func headerText(v, hint string) string {
-	if hint != "" && !utf8.ValidString(v) {
-		v = charsetText(hint, []byte(v))
+func headerText(v string, hint func() string) string {
+	if !utf8.ValidString(v) {
+		if label := hint(); label != "" {
+			v = charsetText(label, []byte(v))
+		}
 	}
 	return decodeText(v)
 }
@@ -178,4 +181,6 @@ func evenRest(n int) int {
 }
 
 // oneLine is a header's text on one line.
-func oneLine(v, hint string, max int) string { return digest.OneLine(headerText(v, hint), max) }
+func oneLine(v string, hint func() string, max int) string {
+	return digest.OneLine(headerText(v, hint), max)
+}

@@ -17,11 +17,11 @@ type collector struct {
 	parts       int
 	attachments []Attachment
 	report      digest.Reason
-	inner       []byte  // the first mail forwarded as an attachment: read where there is no other text
-	named       []piece // text with a file's name: read where there is no other text
-	found       found   // parts of a delivery report
-	hint        string  // the charset that the mail names elsewhere, for what is not labelled
-	event       *event  // the first calendar event
+	inner       []byte        // the first mail forwarded as an attachment: read where there is no other text
+	named       []piece       // text with a file's name: read where there is no other text
+	found       found         // parts of a delivery report
+	hint        func() string // the charset that the mail names elsewhere, for what is not labelled
+	event       *event        // the first calendar event
 }
 
 // A piece is the text of one leaf.
@@ -31,12 +31,12 @@ type piece struct {
 }
 
 // read gives the mail's text, HTML turned into Markdown.
-func (c *collector) read(h header, body []byte) ([]byte, []Attachment) {
+func (c *collector) read(h header, body []byte) (string, []Attachment) {
 	text := join(c.walk(h, body, 0))
-	if len(text) == 0 {
+	if text == "" {
 		text = join(c.named)
 	}
-	if len(text) == 0 && c.inner != nil {
+	if text == "" && c.inner != nil {
 		head, inner := Split(c.inner)
 		text = join(c.walk(parseHeader(head), inner, 1))
 	}
@@ -44,8 +44,9 @@ func (c *collector) read(h header, body []byte) ([]byte, []Attachment) {
 }
 
 // join puts the pieces together.
-func join(pieces []piece) []byte {
-	var out bytes.Buffer
+func join(pieces []piece) string {
+	var texts []string
+	size := 0
 	for _, p := range pieces {
 		text := p.text
 		if p.html {
@@ -54,16 +55,13 @@ func join(pieces []piece) []byte {
 		if text = strings.Trim(text, "\r\n"); strings.TrimSpace(text) == "" {
 			continue
 		}
-		if out.Len() > 0 {
-			out.WriteString("\n\n")
-		}
-		out.WriteString(text)
-		if out.Len() > maxText {
-			out.Truncate(maxText)
+		texts = append(texts, text)
+		if size += len(text); size > maxText {
 			break
 		}
 	}
-	return out.Bytes()
+	text := strings.Join(texts, "\n\n")
+	return text[:min(len(text), maxText)]
 }
 
 // walk gives the pieces of a part, in order; of alternatives only the best one.

@@ -152,7 +152,7 @@ func (c *collector) readTNEF(h header, body []byte) []piece {
 		value := data[at : at+n]
 		switch id {
 		case tnefBody:
-			text = append(text, piece{text: charsetText(c.hint, []byte(strings.TrimRight(string(value[:min(n, maxText)]), "\x00")))})
+			text = append(text, piece{text: charsetText(c.hint(), []byte(strings.TrimRight(string(value[:min(n, maxText)]), "\x00")))})
 		case tnefFileData:
 			size = n
 		case tnefFileName:

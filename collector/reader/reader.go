@@ -12,6 +12,7 @@ import (
 	"net/mail"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"quietpost/digest"
@@ -117,14 +118,13 @@ func Read(raw []byte, o Options) (r Reading) {
 	}()
 	head, body := Split(raw)
 	h := parseHeader(head)
-	hint := hintOf(h, body)
+	hint := sync.OnceValue(func() string { return hintOf(h, body) })
 	r = readHeader(h, hint)
 	c := &collector{hint: hint}
-	body, attachments := c.read(h, body)
+	text, attachments := c.read(h, body)
 	r.Attachments = attachments
 	r.readSubject(o.KnownProject)
 	r.readPriority(h)
-	text := string(body)
 	r.readAutomatic(h, c.report, text)
 	if r.Report != "" {
 		r.Bounces = r.bounces(h, &c.found, text)
@@ -197,7 +197,7 @@ func plainReading(raw []byte) Reading {
 	return r
 }
 
-func readHeader(h header, hint string) Reading {
+func readHeader(h header, hint func() string) Reading {
 	r := Reading{
 		Subject:     oneLine(h.get("Subject"), hint, 1000),
 		ListName:    listName(h.get("List-Id")),

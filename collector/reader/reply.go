@@ -13,6 +13,7 @@ var emphasis = strings.NewReplacer("*", "", "\u00A0", " ", "\u200B", "", "\u200E
 const (
 	longestSignature = 15 // lines behind "-- " that are still taken for a signature
 	longestClosing   = 6  // lines behind "Regards,"
+	longestWords     = 60 // bytes of "Regards," in any language
 	keptQuote        = 4  // lines of a quote that is answered in between
 )
 
@@ -305,7 +306,7 @@ func cutClosing(lines []string) []string {
 		if text == "" {
 			continue
 		}
-		if closing.MatchString(text) {
+		if len(text) <= longestWords && closing.MatchString(text) {
 			if isBlank(lines[:i]) || first >= 0 && !nameLike.MatchString(strings.Trim(plainLine(lines[first]), " ,.")) {
 				return lines
 			}

@@ -175,7 +175,7 @@ func (db *DB) Receipts(ctx context.Context, state string, limit int) ([]digest.R
 func (db *DB) Receipt(ctx context.Context, id int64) (digest.Receipt, error) {
 	var r digest.Receipt
 	var sum, header, raw []byte
-	err := db.read.QueryRowContext(ctx, "SELECT "+receiptColumns+", header, raw FROM receipts WHERE id = ?", id).
+	err := db.read.QueryRowContext(ctx, "SELECT "+receiptColumns+", header, raw FROM receipts LEFT JOIN receipt_bytes USING (id) WHERE id = ?", id).
 		Scan(append(receiptFields(&r, &sum), &header, &raw)...)
 	copy(r.Sum[:], sum)
 	if err == nil {

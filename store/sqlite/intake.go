@@ -8,7 +8,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"quietpost/digest"
@@ -31,13 +33,14 @@ func (db *DB) AddBatch(ctx context.Context, ds []digest.Delivery) ([]digest.Resu
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	all, urgent := make([]*intake, len(ds)), false
-	for i := range ds {
-		in, u := db.prepare(ds[i])
-		all[i], urgent = in, urgent || u
+	all, urgent := make([]*intake, len(ds)), make([]bool, len(ds))
+	var wg sync.WaitGroup
+	for i := range ds { // beside each other: packing mails takes as long as writing them
+		wg.Go(func() { all[i], urgent[i] = db.prepare(ds[i]) })
 	}
+	wg.Wait()
 	results := make([]digest.Result, len(ds))
-	err := db.writer.write(ctx, urgent, func(ctx context.Context, c *sql.Conn) error {
+	err := db.writer.write(ctx, slices.Contains(urgent, true), func(ctx context.Context, c *sql.Conn) error {
 		for i, in := range all {
 			if err := in.add(ctx, c); err != nil {
 				return err
@@ -98,15 +101,20 @@ func (in *intake) add(ctx context.Context, c *sql.Conn) error {
 		return err
 	}
 	res, err := c.ExecContext(ctx, `INSERT INTO receipts (hash, source, key, received_at, state, reason, tool, same_within, sum,
-		first, items, header, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		first, items) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		in.hash, r.Source, r.Key, at(r.ReceivedAt), r.State, string(r.Reason), r.Tool, int64(r.SameWithin), r.Sum[:],
-		newest+1, len(in.d.Items), in.header, in.raw)
+		newest+1, len(in.d.Items))
 	if err != nil {
 		return fmt.Errorf("receipt of %s: %w", r.Source, err)
 	}
 	in.res = digest.Result{State: r.State, Reason: r.Reason}
 	if in.res.Receipt, err = res.LastInsertId(); err != nil {
 		return err
+	}
+	if in.header != nil || in.raw != nil {
+		if err := exec(ctx, c, "INSERT INTO receipt_bytes (id, header, raw) VALUES (?, ?, ?)", in.res.Receipt, in.header, in.raw); err != nil {
+			return err
+		}
 	}
 	if err := addHour(ctx, c, digest.SourceHourOf(r)); err != nil {
 		return err

@@ -146,7 +146,7 @@ func (db *DB) takeOver(ctx context.Context, path string, r *Restored) error {
 		var run []string
 		for _, name := range names {
 			switch name {
-			case "receipts", "items":
+			case "receipts", "receipt_bytes", "items":
 				run = append(run, "INSERT OR IGNORE INTO main."+name+" SELECT * FROM old."+name)
 			case "counts":
 			default:

@@ -115,14 +115,8 @@ func (s *sweep) raw(o digest.SweepOrder) {
 		return
 	}
 	upTo = s.step("receipts", "id", after, upTo)
-	// The rows are written anew: SQLite joins pages that deleting leaves nearly empty, but not those where rows shrink, and
-	// each of these rows had a page nearly to itself.
-	const kept = "id, hash, source, key, received_at, state, reason, tool, same_within, sum, first, items"
-	s.run("CREATE TEMP TABLE slim AS SELECT "+kept+" FROM receipts WHERE id > ? AND id <= ? AND state <> ?", after, upTo, digest.Quarantined)
-	s.rows -= s.run("DELETE FROM receipts WHERE id IN (SELECT id FROM slim)") // they have not gone
-	s.run("INSERT INTO receipts (" + kept + ") SELECT " + kept + " FROM slim ORDER BY id")
-	s.run("UPDATE counts SET n = n - (SELECT count(*) FROM slim WHERE slim.state = counts.state) WHERE what = 'receipts'") // nor come
-	s.run("DROP TABLE slim")
+	s.run("DELETE FROM receipt_bytes WHERE id > ? AND id <= ? AND id NOT IN (SELECT id FROM receipts WHERE state = ? AND state <> 'accepted')",
+		after, upTo, digest.Quarantined)
 	s.advance("raw", upTo)
 }
 
@@ -167,6 +161,7 @@ func (s *sweep) receipts(o digest.SweepOrder) {
 	if upTo <= after {
 		return
 	}
+	s.run("DELETE FROM receipt_bytes WHERE id > ? AND id <= ?", after, upTo)
 	for _, state := range []string{digest.Accepted, digest.Ignored, digest.Quarantined} {
 		n := s.run("DELETE FROM receipts WHERE id > ? AND id <= ? AND state = ?", after, upTo, state)
 		s.run("UPDATE counts SET n = n - ? WHERE what = 'receipts' AND state = ?", n, state)

@@ -21,12 +21,16 @@ CREATE TABLE receipts (
   same_within INTEGER NOT NULL,            -- nanoseconds
   sum         BLOB    NOT NULL,
   first       INTEGER NOT NULL,            -- number of its first item; they follow each other
-  items       INTEGER NOT NULL,            -- how many it brought
-  header      BLOB,                        -- zstd
-  raw         BLOB                         -- zstd
+  items       INTEGER NOT NULL             -- how many it brought
 ) STRICT;
 CREATE INDEX receipts_hash ON receipts (hash);
 CREATE INDEX receipts_state ON receipts (state) WHERE state <> 'accepted';
+
+CREATE TABLE receipt_bytes (               -- apart, because they go long before their receipt: only whole pages come free
+  id     INTEGER PRIMARY KEY REFERENCES receipts (id),
+  header BLOB,                             -- zstd
+  raw    BLOB                              -- zstd
+) STRICT;
 
 CREATE TABLE items (
   number        INTEGER PRIMARY KEY AUTOINCREMENT,
