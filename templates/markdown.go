@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/url"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/microcosm-cc/bluemonday"
@@ -40,14 +41,27 @@ type body struct {
 type markdown struct {
 	parser goldmark.Markdown
 	policy *bluemonday.Policy
+
+	mu       sync.Mutex
+	excerpts map[beginning]body // all who share a slot are shown the same
 }
+
+// A beginning is what is read of a body; cut if there is more of it.
+type beginning struct {
+	text string
+	cut  bool
+}
+
+// maxExcerpts is how many are remembered, of some 3 KB: more than a day brings to a team.
+const maxExcerpts = 4096
 
 func newMarkdown() *markdown {
 	return &markdown{
 		parser: goldmark.New(
 			goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.Linkify),
 			goldmark.WithRendererOptions(renderer.WithNodeRenderers(util.Prioritized(bare{}, 1)))),
-		policy: policy(),
+		policy:   policy(),
+		excerpts: map[beginning]body{},
 	}
 }
 
@@ -181,6 +195,28 @@ func (m *markdown) full(source string, limit int) body {
 // excerpt is a body's beginning as one short paragraph, set for an indent of two columns.
 func (m *markdown) excerpt(source string) body {
 	source, cut := shorten(digest.CleanBody(source), excerptInput)
+	if source == "" {
+		return body{Cut: cut}
+	}
+	key := beginning{source, cut}
+	m.mu.Lock()
+	b, ok := m.excerpts[key]
+	m.mu.Unlock()
+	if ok {
+		return b
+	}
+	b = m.newExcerpt(source, cut)
+	key.text = strings.Clone(key.text) // or the whole body would be kept with it
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.excerpts) >= maxExcerpts {
+		clear(m.excerpts)
+	}
+	m.excerpts[key] = b
+	return b
+}
+
+func (m *markdown) newExcerpt(source string, cut bool) body {
 	runs, short := cutRuns(flatten(m.tree(source)), excerptChars)
 	if len(runs) == 0 {
 		return body{Cut: cut}

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -90,6 +91,26 @@ func TestExcerptCutsInsideLink(t *testing.T) {
 	b := newMarkdown().excerpt(strings.Repeat("a ", 130) + "[" + strings.Repeat("long words ", 10) + "](https://example.com/whole)")
 	if !strings.HasSuffix(string(b.HTML), "long words long…</a>") || !strings.HasSuffix(b.Text, "<https://example.com/whole>") {
 		t.Errorf("%s\n%s", b.HTML, b.Text)
+	}
+}
+
+// What is remembered of a body is what is made of it anew, is of its own bytes, and does not grow.
+func TestExcerptsRemembered(t *testing.T) {
+	m := newMarkdown()
+	link := "[a](https://example.com/"
+	whole := link + strings.Repeat("b", excerptInput-len(link)-1) + ")" // just what is read
+	for range 2 {
+		for _, source := range []string{whole, whole + "c", "a *b*"} {
+			if got, want := m.excerpt(source), newMarkdown().excerpt(source); got != want {
+				t.Errorf("%+v, anew %+v", got, want)
+			}
+		}
+	}
+	for i := range maxExcerpts + 10 {
+		m.excerpt(fmt.Sprint(i))
+	}
+	if n := len(m.excerpts); n > maxExcerpts || n == 0 {
+		t.Errorf("%d are remembered", n)
 	}
 }
 

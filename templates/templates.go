@@ -63,18 +63,29 @@ func (t *Templates) Alert(v *digest.View) (r digest.Rendered, err error) {
 }
 
 func (t *Templates) render(name string, p *page) (digest.Rendered, error) {
-	var h, x strings.Builder
+	var h bounded
+	var x strings.Builder
 	if err := t.html.ExecuteTemplate(&h, name+".html.tmpl", p); err != nil {
 		return digest.Rendered{}, fmt.Errorf("templates: %w", err)
-	}
-	if h.Len() >= MaxHTML {
-		return digest.Rendered{}, fmt.Errorf("%w: %d bytes of HTML", digest.ErrTooLarge, h.Len())
 	}
 	if err := t.text.ExecuteTemplate(&x, name+".text.tmpl", p); err != nil {
 		return digest.Rendered{}, fmt.Errorf("templates: %w", err)
 	}
 	return digest.Rendered{Subject: p.Subject, Text: tidy(x.String()), HTML: h.String()}, nil
 }
+
+// bounded takes less than MaxHTML bytes: of a mail that is too large, the rest need not be set.
+type bounded struct{ strings.Builder }
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.Len()+len(p) >= MaxHTML {
+		return 0, fmt.Errorf("%w: %d bytes of HTML or more", digest.ErrTooLarge, b.Len()+len(p))
+	}
+	return b.Builder.Write(p)
+}
+
+// WriteString hides the Builder's own, which knows no bound.
+func (b *bounded) WriteString(s string) (int, error) { return b.Write([]byte(s)) }
 
 // mso are the comments only Outlook reads, which html/template would drop: it knows no max-width, so it is given a
 // table of that width, and the pixels it needs on screens of high density.

@@ -2,16 +2,10 @@ package test
 
 import (
 	"fmt"
-	"io"
-	"net"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
-
-	"github.com/emersion/go-smtp"
 
 	"quietpost/digest/audit"
 	"quietpost/test/maillab"
@@ -21,7 +15,7 @@ import (
 // real servers would only take time.
 type bareHouse struct {
 	*house
-	sink *bareSink
+	sink *sink
 	data string
 }
 
@@ -41,12 +35,7 @@ sources:
 // newBareHouse starts nothing yet. data is its data_dir; "" for one below the test's folder.
 func newBareHouse(t testing.TB, data, more string) *bareHouse {
 	t.Helper()
-	h := &bareHouse{house: &house{t: t, dir: t.TempDir()}, sink: &bareSink{}, data: data}
-	server := smtp.NewServer(h.sink)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	h.must(err)
-	go server.Serve(l)
-	t.Cleanup(func() { server.Close() })
+	h := &bareHouse{house: &house{t: t, dir: t.TempDir()}, sink: newSink(t), data: data}
 	if h.data == "" {
 		h.data = filepath.Join(h.dir, "data")
 	}
@@ -54,56 +43,13 @@ func newBareHouse(t testing.TB, data, more string) *bareHouse {
 	h.url, h.file = "http://"+listen, filepath.Join(h.dir, "quietpost.yaml")
 	h.write("api.token", readToken+"\n")
 	h.write("tool.secret", toolSecret+"\n")
-	h.write("quietpost.yaml", fmt.Sprintf(bareConfig, h.url, h.data, listen, l.Addr().(*net.TCPAddr).Port, more))
+	h.write("quietpost.yaml", fmt.Sprintf(bareConfig, h.url, h.data, listen, h.sink.port(), more))
 	t.Cleanup(func() {
 		if h.process != nil {
 			h.end()
 		}
 	})
 	return h
-}
-
-// A bareSink is a mail server that keeps what it takes, by recipient.
-type bareSink struct {
-	mu    sync.Mutex
-	mails map[string][][]byte
-}
-
-func (s *bareSink) NewSession(*smtp.Conn) (smtp.Session, error) { return &bareMail{bareSink: s}, nil }
-
-type bareMail struct {
-	*bareSink
-	to []string
-}
-
-func (s *bareMail) Mail(string, *smtp.MailOptions) error { return nil }
-func (s *bareMail) Reset()                               { s.to = nil }
-func (s *bareMail) Logout() error                        { return nil }
-func (s *bareMail) Rcpt(to string, _ *smtp.RcptOptions) error {
-	s.to = append(s.to, to)
-	return nil
-}
-
-func (s *bareMail) Data(r io.Reader) error {
-	raw, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mails == nil {
-		s.mails = map[string][][]byte{}
-	}
-	for _, to := range s.to {
-		s.mails[to] = append(s.mails[to], raw)
-	}
-	return nil
-}
-
-func (s *bareSink) of(to string) [][]byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.mails[to])
 }
 
 // told are the mails to the operator whose subjects hold a text.

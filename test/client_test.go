@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -105,7 +106,7 @@ func (h *house) items() (all []item) {
 func (h *house) shell(to any, args ...string) {
 	h.t.Helper()
 	cmd := exec.Command(binary, append([]string{"--config", h.file, "--json"}, args...)...)
-	cmd.Stderr = &h.log
+	cmd.Stderr, cmd.Env = &h.log, append(os.Environ(), raceOptions)
 	out, err := cmd.Output()
 	h.must(err)
 	h.must(json.Unmarshal(out, to))

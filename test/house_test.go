@@ -140,13 +140,16 @@ func (h *house) must(err error) {
 	}
 }
 
+// raceOptions have the race detector's runtime wait less than a second at each end of a process.
+const raceOptions = "GORACE=halt_on_error=0 atexit_sleep_ms=50"
+
 // launch starts the daemon and does not wait for it.
 func (h *house) launch() {
 	h.t.Helper()
 	args := append(slices.Clone(h.under), binary, "serve", "--config", h.file)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = h.dir, &h.log, &h.log
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "GORACE=halt_on_error=0"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, raceOptions}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the test is killed
 	h.must(cmd.Start())
 	p := &process{cmd: cmd, done: make(chan struct{})}

@@ -9,13 +9,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 )
 
 // binary is the daemon under test, built once; like the tests themselves with the race detector or without.
 var binary string
 
+// together is how many tests run at once: more than there are cores, since nearly all wait for mail servers and disks.
+const together = 4
+
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", strconv.Itoa(max(together, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
+	}
 	flag.Parse()
 	os.Exit(run(m))
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"quietpost/digest/audit"
 	"quietpost/test/maillab"
 )
 
@@ -27,20 +28,17 @@ func TestPowerCut(t *testing.T) {
 	if err != nil || cuts < 1 {
 		t.Fatalf("QUIETPOST_CUTS %q is no number of cuts", os.Getenv("QUIETPOST_CUTS"))
 	}
-	h, s := lightHouse(t, "")
+	h := newBareHouse(t, "", "")
+	s := h.sink
 	disk := filepath.Join(h.dir, "disk.img")
 	if out, err := exec.Command("cp", "--sparse=always", filepath.Join(dir, "empty.img"), disk).CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
-	v := &virtual{house: h, dir: dir, disk: disk, port: maillab.FreePort(), smtp: s.port}
+	v := &virtual{house: h.house, dir: dir, disk: disk, port: maillab.FreePort(), smtp: s.port()}
 	h.url = fmt.Sprintf("http://127.0.0.1:%d", v.port)
 	t.Cleanup(func() {
 		_ = h.process.cmd.Process.Kill() // it may have ended
 		<-h.process.done
-		if t.Failed() {
-			log := h.log.String()
-			t.Logf("the machine's last words:\n%s", log[max(0, len(log)-20_000):])
-		}
 	})
 	v.boot()
 	numbers, urgent := map[string]int64{}, map[string]bool{}
@@ -127,4 +125,78 @@ func (v *virtual) boot() {
 		resp.Body.Close()
 		return resp.StatusCode == 200
 	})
+}
+
+// prove audits a reader who follows everything: windows tile from 1 to the newest number and tell each title once, alerts tell
+// each urgent one once. It gives how many mails came twice.
+func (s *sink) prove(t testing.TB, reader string, numbers map[string]int64, urgent map[string]bool) (doubles int) {
+	t.Helper()
+	var mails []audit.Mail
+	seen := map[string]bool{}
+	alerted, counted, newest := map[string]int{}, 0, int64(0)
+	for _, raw := range s.of(reader) {
+		m, ok, err := audit.Read(raw)
+		if err != nil || !ok {
+			t.Errorf("%s has a mail that is no edition: %v\n%s", reader, err, raw)
+			continue
+		}
+		mails = append(mails, m)
+		l, err := readLetter(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case seen[m.MessageID]:
+		case m.To == 0:
+			for title := range titles(l) {
+				alerted[title]++
+			}
+		default:
+			for title := range titles(l) {
+				if n := numbers[title]; n < m.From || n > m.To {
+					t.Errorf("%s: the digest of %d-%d tells %s, which is %d", reader, m.From, m.To, title, n)
+				}
+			}
+			shown, more := len(titles(l)), 0
+			for _, f := range moreForm.FindAllStringSubmatch(l.text, -1) {
+				n := 0
+				fmt.Sscan(f[1], &n)
+				more += n
+			}
+			if counted += shown + more; int64(shown+more) != m.To-m.From+1 {
+				t.Errorf("%s: the digest of %d-%d shows %d and counts %d more", reader, m.From, m.To, shown, more)
+			}
+		}
+		seen[m.MessageID] = true
+	}
+	for _, n := range numbers {
+		newest = max(newest, n)
+	}
+	r := audit.Check(mails)
+	for _, f := range r.Faults {
+		t.Errorf("%s: %s", reader, f)
+	}
+	if len(r.Series) != 1 || r.Series[0].From != 1 || r.Series[0].To < newest || counted != len(numbers) || newest != int64(len(numbers)) {
+		t.Errorf("%s: digests %+v tell %d updates, of %d that were accepted as 1 to %d", reader, r.Series, counted, len(numbers), newest)
+	}
+	for title := range numbers {
+		want := 0
+		if urgent[title] {
+			want = 1
+		}
+		if alerted[title] != want {
+			t.Errorf("%s: %s is in %d alerts, want %d", reader, title, alerted[title], want)
+		}
+	}
+	return r.Doubles
+}
+
+// reaches tells whether a reader's digests cover a number.
+func (s *sink) reaches(reader string, number int64) bool {
+	for _, raw := range s.of(reader) {
+		if m, ok, err := audit.Read(raw); ok && err == nil && m.To >= number {
+			return true
+		}
+	}
+	return false
 }

@@ -49,11 +49,14 @@ func TestStraceKill(t *testing.T) {
 	needStrace(t)
 	if s := os.Getenv("QUIETPOST_STRACE"); s == "all" {
 		for i := range 2 * len(deadly) {
-			for n, calm := 1, 0; calm < 3 && !t.Failed(); n++ { // until no thread comes that far
-				if calm++; straceRun(t, death{deadly[i/2], n, i%2 == 1}) {
-					calm = 0
+			t.Run(fmt.Sprint(deadly[i/2], " ", i%2 == 1), func(t *testing.T) {
+				t.Parallel()
+				for n, calm := 1, 0; calm < 3 && !t.Failed(); n++ { // until no thread comes that far
+					if calm++; straceRun(t, death{deadly[i/2], n, i%2 == 1}) {
+						calm = 0
+					}
 				}
-			}
+			})
 		}
 		return
 	} else if s != "" {

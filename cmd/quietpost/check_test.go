@@ -35,7 +35,7 @@ func TestCheckReadsSecrets(t *testing.T) {
 			}
 			var out, faults bytes.Buffer
 			e := &env{ctx: t.Context(), stdin: strings.NewReader(""), stdout: &out, stderr: &faults, getenv: func(name string) string { return map[string]string{"HOME": dir}[name] },
-				now: func() time.Time { return time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC) }}
+				now: func() time.Time { return time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC) }, tick: testTick, shipped: testTools}
 			status := run(e, []string{"--config", file, "check"})
 			got := strings.ReplaceAll(strings.ReplaceAll(out.String(), file, "q.yaml"), dir, "D")
 			if status != c.status || !strings.Contains(got, c.want) || strings.Contains(got+faults.String(), "first") && c.name == "shared" {

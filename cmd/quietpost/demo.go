@@ -49,7 +49,7 @@ func (c *demoCmd) run(e *env, o demo.Options) (err error) {
 	d := *e
 	d.ctx, d.stderr = ctx, log // its lines would drown what people came to see
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- serve(&d, w.Config, nil, func(net.Addr) { close(ready) }) }()
+	go func() { ended <- serve(&d, w.Config, nil, func(*house, net.Addr) { close(ready) }) }()
 	select {
 	case err := <-ended:
 		return errors.Join(err, ctx.Err())

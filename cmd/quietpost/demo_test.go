@@ -15,7 +15,7 @@ import (
 func demoEnv(ctx context.Context) (e *env, out, errs *journal) {
 	out, errs = &journal{}, &journal{}
 	return &env{ctx: ctx, stdin: strings.NewReader(""), stdout: out, stderr: errs, getenv: func(string) string { return "" },
-		now: time.Now}, out, errs
+		now: time.Now, tick: testTick, shipped: testTools}, out, errs
 }
 
 func TestDemoOnce(t *testing.T) {

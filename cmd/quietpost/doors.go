@@ -38,7 +38,7 @@ func (e *env) doors(ctx context.Context, cfg *config.Config, store digest.Intake
 	if err := d.intake.SetPolicy(ctx, d.policy); err != nil {
 		return nil, err
 	}
-	if d.tools, err = libraryOf(cfg); err != nil {
+	if d.tools, err = e.libraryOf(cfg); err != nil {
 		return nil, err
 	}
 	d.hooks = webhook.New(webhook.Options{Intake: d.intake, Tools: d.tools, Now: e.now})

@@ -89,7 +89,7 @@ func (c *explainCmd) Run(e *env) (err error) {
 	defer closing(&err, closeStore)
 	more := []webhook.Source(nil)
 	if c.Type != "" && c.Source == "" {
-		types, err := e.options().SourceTypes("")
+		types, err := e.sourceTypes("")
 		if err != nil {
 			return err
 		}

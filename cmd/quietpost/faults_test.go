@@ -25,10 +25,30 @@ subscribers:
 // until waits until ok, or fails.
 func (s *service) until(what string, ok func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(40 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			s.t.Fatalf("it never came to this: %s\n%s", what, s.log.String())
 		}
+	}
+}
+
+// seen waits until all loops have begun and ended a round under the clock as it stands.
+func (s *service) seen() {
+	s.t.Helper()
+	for range 2 {
+		s.clock.Add(1)
+		now := s.clock.now()
+		s.until("every loop comes round", func() bool {
+			g := s.house.gen.Load()
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			for _, at := range g.beats {
+				if !at.Equal(now) {
+					return false
+				}
+			}
+			return true
+		})
 	}
 }
 
@@ -37,7 +57,7 @@ func (s *service) passes(d, step time.Duration) {
 	s.t.Helper()
 	for ; d > 0; d -= step {
 		s.clock.set(s.clock.now().Add(min(d, step)))
-		time.Sleep(2*tick + tick/2)
+		s.seen()
 	}
 }
 

@@ -84,7 +84,7 @@ func TestInboxOutOfReachIsTold(t *testing.T) {
 		t.Errorf("readyz: %d %s", code, body)
 	}
 	s.clock.set(s.clock.now().Add(9 * time.Minute))
-	time.Sleep(2 * tick)
+	s.seen()
 	s.inbox.wait(t, 0)
 	s.clock.set(s.clock.now().Add(2 * time.Minute))
 	if m := s.inbox.wait(t, 1)[0]; m.Header.Get("To") != "<ops@example.com>" || !strings.Contains(m.Header.Get("Subject"), "updates cannot be read") {
@@ -93,7 +93,7 @@ func TestInboxOutOfReachIsTold(t *testing.T) {
 	s.clock.set(s.clock.now().Add(2 * time.Hour))
 	s.hup <- syscall.SIGHUP
 	s.eventually("msg=reloaded")
-	time.Sleep(2 * tick)
+	s.seen()
 	serveIMAP(t, addr)
 	if m := s.inbox.wait(t, 2)[1]; !strings.Contains(m.Header.Get("Subject"), "updates is read again") {
 		t.Errorf("told %v", m.Header)

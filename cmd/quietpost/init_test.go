@@ -25,7 +25,7 @@ func initIn(t *testing.T, dir, answers string, args ...string) (int, string) {
 	t.Helper()
 	var out bytes.Buffer
 	e := &env{ctx: t.Context(), stdin: strings.NewReader(answers), stdout: &out, stderr: &out, getenv: atHome,
-		now: func() time.Time { return time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC) }}
+		now: func() time.Time { return time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC) }, tick: testTick, shipped: testTools}
 	code := run(e, append([]string{"init", dir}, args...))
 	return code, out.String()
 }
@@ -36,7 +36,7 @@ func TestInitWithoutQuestions(t *testing.T) {
 		t.Fatalf("%d: %s", code, out)
 	}
 	var out bytes.Buffer
-	e := &env{ctx: t.Context(), stdout: &out, stderr: &out, getenv: atHome, now: time.Now}
+	e := &env{ctx: t.Context(), stdout: &out, stderr: &out, getenv: atHome, now: time.Now, tick: testTick, shipped: testTools}
 	if code := run(e, []string{"check", "--config", filepath.Join(dir, "quietpost.yaml")}); code != 0 {
 		t.Errorf("check does not accept it: %s", out.String())
 	}

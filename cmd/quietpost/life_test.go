@@ -111,7 +111,7 @@ func TestAWholeLifeByMail(t *testing.T) {
 	p.post(`{"project": "apollo", "title": "While she was away"}`)
 	for day := 24; day < 30; day++ {
 		p.must(p.clock.at(fmt.Sprintf("2026-11-%d 09:00:30", day)))
-		time.Sleep(1200 * time.Millisecond)
+		p.seen()
 	}
 	p.must(p.clock.at("2026-11-30 00:01:00"))
 	p.eventually("pauses are over")
@@ -136,7 +136,8 @@ func TestAWholeLifeByMail(t *testing.T) {
 	}
 	p.post(`{"project": "apollo", "title": "After all", "urgent": true}`)
 	p.must(p.clock.at("2026-12-01 09:00:30"))
-	time.Sleep(3 * time.Second)
+	p.seen()
+	p.seen()
 	ana.mailbox("reader", ana.have)
 	ben.mailbox("second", ben.have)
 }

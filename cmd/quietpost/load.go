@@ -23,15 +23,18 @@ type loaded struct {
 }
 
 func (e *env) options() config.Options {
-	return config.Options{Getenv: e.getenv, SourceTypes: sourceTypes,
+	return config.Options{Getenv: e.getenv, SourceTypes: e.sourceTypes,
 		ParseSchedule: func(s string) error { _, err := schedule.Parse(s); return err },
 		ParseQuiet:    func(s string) error { _, err := schedule.ParseQuiet(s); return err }}
 }
 
+// shipped are the tools that come with the program.
+func shipped() (*tools.Library, error) { return tools.NewLibrary(nil) }
+
 // library is all tools there are, with the map files of a folder, "" for none.
-func library(dir string) (*tools.Library, error) {
+func (e *env) library(dir string) (*tools.Library, error) {
 	if dir == "" {
-		return tools.NewLibrary(nil)
+		return e.shipped()
 	}
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
@@ -39,8 +42,8 @@ func library(dir string) (*tools.Library, error) {
 	return tools.NewLibrary(os.DirFS(dir))
 }
 
-func sourceTypes(dir string) ([]string, error) {
-	lib, err := library(dir)
+func (e *env) sourceTypes(dir string) ([]string, error) {
+	lib, err := e.library(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -48,12 +51,12 @@ func sourceTypes(dir string) ([]string, error) {
 }
 
 // libraryOf is the library of a configuration.
-func libraryOf(cfg *config.Config) (*tools.Library, error) {
+func (e *env) libraryOf(cfg *config.Config) (*tools.Library, error) {
 	dir, err := resolve(cfg.ToolsDir)
 	if err != nil {
 		return nil, fmt.Errorf("tools_dir: %w", err)
 	}
-	return library(dir)
+	return e.library(dir)
 }
 
 // read reads a file without any secret.
@@ -86,7 +89,7 @@ func (e *env) load(file string) (*loaded, error) {
 	if c.policy, err = policyOf(cfg); err != nil {
 		return nil, err
 	}
-	if c.tools, err = libraryOf(cfg); err != nil {
+	if c.tools, err = e.libraryOf(cfg); err != nil {
 		return nil, err
 	}
 	for i := range cfg.Sources {

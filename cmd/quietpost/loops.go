@@ -38,9 +38,6 @@ type generation struct {
 // stuckAfter is how long a loop may take to come round: longer than one message's exchange.
 const stuckAfter = 5 * time.Minute
 
-// tick is how long a loop sleeps at most: rows that the shell writes are seen within it.
-const tick = time.Second
-
 // reslotEvery is how often next slots are compared with the schedules: what heals a clock that was set.
 const reslotEvery = 30 * time.Second
 
@@ -149,27 +146,28 @@ func (h *house) start(ctx context.Context, g *generation) {
 	h.gen.Store(g)
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	run := func(fn func()) { wg.Add(1); go func() { defer wg.Done(); fn() }() }
+	loop := func(name string, kicked <-chan struct{}, fn func(context.Context, *generation) error) {
+		g.beat(name, h.e.now()) // from now on it is missed
+		wg.Go(func() { h.every(ctx, g, name, kicked, fn) })
+	}
 	h.reslot(ctx, g)
-	run(func() { h.every(ctx, g, "alerts", h.alerts, h.tickAlerts) })
-	run(func() { h.every(ctx, g, "digests", nil, h.tickDigests) })
-	run(func() { h.every(ctx, g, "retention", nil, h.sweep) })
-	run(func() { h.every(ctx, g, operatorsLoop, nil, h.tickNotices) })
-	run(func() { h.every(ctx, g, "watch", h.watch.kick, h.tickWatch) })
+	loop("alerts", h.alerts, h.tickAlerts)
+	loop("digests", nil, h.tickDigests)
+	loop("retention", nil, h.sweep)
+	loop(operatorsLoop, nil, h.tickNotices)
+	loop("watch", h.watch.kick, h.tickWatch)
 	for i, s := range g.senders {
 		name := fmt.Sprintf("sender %d", i)
-		run(func() {
-			h.every(ctx, g, name, h.outbox, func(ctx context.Context, g *generation) error { return h.send(ctx, g, s) })
-		})
+		loop(name, h.outbox, func(ctx context.Context, g *generation) error { return h.send(ctx, g, name, s) })
 	}
 	for _, b := range g.boxes {
-		run(func() {
+		wg.Go(func() {
 			if err := b.Run(ctx); err != nil && ctx.Err() == nil {
 				h.log.Error("inbox", "error", err)
 			}
 		})
 	}
-	run(func() { h.every(ctx, g, "inboxes", nil, h.tickInboxes) })
+	loop("inboxes", nil, h.tickInboxes)
 	h.stop = func() {
 		cancel()
 		wg.Wait()
@@ -182,7 +180,7 @@ func (h *house) start(ctx context.Context, g *generation) {
 // every runs fn each second, or when kicked, until ctx ends. A fault is logged when it appears and when it goes, not
 // each second.
 func (h *house) every(ctx context.Context, g *generation, name string, kicked <-chan struct{}, fn func(context.Context, *generation) error) {
-	t := time.NewTicker(tick)
+	t := time.NewTicker(h.e.tick)
 	defer t.Stop()
 	was := ""
 	for ctx.Err() == nil {
@@ -292,8 +290,8 @@ func (h *house) reslot(ctx context.Context, g *generation) {
 	}
 }
 
-// send hands over batches until there are none.
-func (h *house) send(ctx context.Context, g *generation, s *digest.Sender) error {
+// send hands over batches until there are none; name is the loop's.
+func (h *house) send(ctx context.Context, g *generation, name string, s *digest.Sender) error {
 	for ctx.Err() == nil {
 		done, err := s.Batch(ctx)
 		for i := range done {
@@ -303,7 +301,7 @@ func (h *house) send(ctx context.Context, g *generation, s *digest.Sender) error
 			return err
 		}
 		kick(h.outbox) // more hands for what is left
-		g.beat("sender", h.e.now())
+		g.beat(name, h.e.now())
 	}
 	return nil
 }

@@ -16,12 +16,14 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	_ "time/tzdata" // zones must not depend on what the machine has
 
 	"github.com/alecthomas/kong"
 
+	"quietpost/collector/tools"
 	"quietpost/mailer"
 )
 
@@ -38,8 +40,11 @@ type env struct {
 	now    func() time.Time
 	uptime func() time.Duration // a clock that nobody can set; nil: the machine's
 	dns    mailer.Resolver      // nil: the DNS is not asked
+	tick   time.Duration        // how long a loop sleeps at most: rows that the shell writes are seen within it
 	config string
 	json   bool
+
+	shipped func() (*tools.Library, error) // read once: there are hundreds of files
 }
 
 // cli is the whole command line. kong prints it as help.
@@ -73,7 +78,8 @@ type cli struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	e := &env{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now, dns: net.DefaultResolver}
+	e := &env{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now, dns: net.DefaultResolver,
+		tick: time.Second, shipped: sync.OnceValues(shipped)}
 	os.Exit(run(e, os.Args[1:]))
 }
 

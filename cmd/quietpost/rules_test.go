@@ -360,7 +360,7 @@ subscribers: [{address: ana@example.com, quiet: "22:00-07:00", schedule: "0 9 * 
 	}
 	var out, errs bytes.Buffer
 	e := &env{ctx: t.Context(), stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: func(string) string { return "" },
-		now: func() time.Time { return time.Date(2026, 11, 23, 23, 0, 0, 0, time.UTC) }}
+		now: func() time.Time { return time.Date(2026, 11, 23, 23, 0, 0, 0, time.UTC) }, tick: testTick, shipped: testTools}
 	if code := run(e, []string{"--config", file, "explain", eml}); code != 0 {
 		t.Fatalf("%d %s", code, errs.String())
 	}

@@ -76,8 +76,8 @@ type house struct {
 }
 
 // serve wires the daemon in one straight line, runs it until e.ctx ends, and takes it down in the opposite order. ready,
-// if there is one, is called with the address it listens on.
-func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err error) {
+// if there is one, is told when it runs, and where it listens.
+func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Addr)) (err error) {
 	log := e.logger()
 	cfg, err := e.load(file)
 	if err != nil {
@@ -108,7 +108,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err
 	}
 	h.intake = &digest.Intake{Store: noting{store, h}, Kick: h.kicked, Quarantined: h.quarantined}
 	h.bounces = &digest.Bounces{Store: store, Instance: h.instance, Policy: digest.DefaultBouncePolicy(), Now: e.now, Recorded: h.recorded}
-	h.hooks = webhook.New(webhook.Options{Intake: h.intake, Now: e.now, Log: log, Registry: h.registry,
+	h.hooks = webhook.New(webhook.Options{Intake: h.intake, Tools: cfg.tools, Now: e.now, Log: log, Registry: h.registry,
 		Refused: h.watch.refuse, TrustedProxies: cfg.HTTP.TrustedProxies, BaseURL: cfg.BaseURL})
 	h.web = web.New(web.Options{Archive: store, Desk: h.desk, Confirm: confirmer{h}, Instance: h.instance, Registry: h.registry, Ready: h.ready,
 		APIToken: func() [][]byte { return h.gen.Load().cfg.tokens },
@@ -148,7 +148,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(net.Addr)) (err
 		"version", version)
 	notify(log, daemon.SdNotifyReady)
 	if ready != nil {
-		ready(l.Addr())
+		ready(h, l.Addr())
 	}
 	h.wait(ctx, hup, served)
 

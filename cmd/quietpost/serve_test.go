@@ -122,6 +122,7 @@ type service struct {
 	file  string
 	log   journal
 	url   string
+	house *house
 	hup   chan os.Signal
 	stop  func() error
 }
@@ -171,14 +172,23 @@ func (s *service) must(err error) {
 }
 
 func (s *service) env(ctx context.Context) *env {
-	return &env{ctx: ctx, stdin: strings.NewReader(""), stdout: io.Discard, stderr: &s.log, getenv: func(string) string { return "" }, now: s.clock.now, uptime: s.clock.uptime}
+	return &env{ctx: ctx, stdin: strings.NewReader(""), stdout: io.Discard, stderr: &s.log, getenv: func(string) string { return "" }, now: s.clock.now, uptime: s.clock.uptime,
+		tick: testTick, shipped: testTools}
 }
+
+// testTick is a daemon's in a test: what a loop would do after a second need not be waited for.
+const testTick = 50 * time.Millisecond
+
+// testTools are those that come with the program, read once for all tests.
+var testTools = sync.OnceValues(shipped)
 
 func (s *service) start() {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended, ready := make(chan error, 1), make(chan net.Addr, 1)
-	go func() { ended <- serve(s.env(ctx), s.file, s.hup, func(a net.Addr) { ready <- a }) }()
+	go func() {
+		ended <- serve(s.env(ctx), s.file, s.hup, func(h *house, a net.Addr) { s.house = h; ready <- a })
+	}()
 	select {
 	case err := <-ended:
 		s.t.Fatalf("it does not start: %v\n%s", err, s.log.String())
@@ -343,4 +353,14 @@ func TestASecondDaemonRefuses(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "quietpost.db") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestTheWatchdogIsAnswered: no loop counts as stuck for having had work once.
+func TestTheWatchdogIsAnswered(t *testing.T) {
+	t.Parallel()
+	s := newService(t, readers)
+	s.post(`{"project": "apollo", "title": "Disk full", "urgent": true}`)
+	s.inbox.wait(t, 1)
+	s.clock.set(s.clock.now().Add(2 * stuckAfter))
+	s.until("no loop counts as stuck", func() bool { return s.house.gen.Load().stuck(s.clock.now()) == "" })
 }

@@ -17,13 +17,13 @@ type toolsCmd struct {
 // toolsOf is the library of the configuration if there is one, else what comes with the program.
 func (e *env) toolsOf() (*tools.Library, error) {
 	if _, err := e.configFile(); err != nil {
-		return library("")
+		return e.library("")
 	}
 	cfg, err := e.read()
 	if err != nil {
 		return nil, err
 	}
-	return libraryOf(cfg)
+	return e.libraryOf(cfg)
 }
 
 type toolsListCmd struct{}

@@ -46,7 +46,7 @@ func TestTools(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var out, faults bytes.Buffer
 			e := &env{ctx: t.Context(), stdin: strings.NewReader(c.stdin), stdout: &out, stderr: &faults, getenv: func(name string) string { return map[string]string{"HOME": dir}[name] },
-				now: func() time.Time { return time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC) }}
+				now: func() time.Time { return time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC) }, tick: testTick, shipped: testTools}
 			status := run(e, strings.Fields(strings.Replace(c.args, "q.yaml", filepath.Join(dir, "q.yaml"), 1)))
 			got := out.String() + faults.String()
 			if status != c.status {
@@ -60,7 +60,8 @@ func TestTools(t *testing.T) {
 		})
 	}
 	var out bytes.Buffer
-	e := &env{ctx: t.Context(), stdin: strings.NewReader(""), stdout: &out, stderr: &out, getenv: func(string) string { return "" }, now: time.Now}
+	e := &env{ctx: t.Context(), stdin: strings.NewReader(""), stdout: &out, stderr: &out, getenv: func(string) string { return "" },
+		now: time.Now, tick: testTick, shipped: testTools}
 	var list []toolJSON
 	if status := run(e, []string{"tools", "list", "--json"}); status != 0 || json.Unmarshal(out.Bytes(), &list) != nil || len(list) < 20 {
 		t.Errorf("%d: %s", status, out.String())

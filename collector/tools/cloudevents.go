@@ -199,7 +199,7 @@ func typedItem(kind, subject string, data node) digest.Item {
 	it, _ := genericItem(http.Header{}, node{o})
 	it.Event = kind
 	found := searchIn(data)
-	text := firstLine(rules.Plain(searchIn(node{o}).text(titleNames, 4000)))
+	text := firstLine(rules.Plain(searchIn(node{o}).text(&titleNames, 4000)))
 	if t := data.scalar(); t != "" {
 		text = strings.Trim(title(subject, wordLine(t)), ": ")
 		if it.Body = excerpt(t); it.Body == firstLine(t) {

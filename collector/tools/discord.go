@@ -172,7 +172,7 @@ func discordEmbed(e node, lead bool) (head, body string) {
 	return head, paragraphs(append(parts, strings.Join(fields, "\n"))...)
 }
 
-var plainAddress = regexp.MustCompile(`https?://[^\s<>()"\]]+`)
+var plainAddress = regexp.MustCompile(`https?://[^\s<>()"'|\]]+`)
 
 // firstAddress is the first address in a text.
 func firstAddress(s string) string {

@@ -7,6 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -102,6 +103,27 @@ func formNode(v url.Values) node {
 			}
 		}
 		o[k] = s
+	}
+	return node{o}
+}
+
+// nested makes objects of what PHP and Rails name data[list][id] in forms; all else stays.
+func nested(n node) node {
+	if !slices.ContainsFunc(n.keys(), func(k string) bool { return strings.HasSuffix(k, "]") }) {
+		return n
+	}
+	o := map[string]any{}
+	for _, k := range n.keys() {
+		in, path := o, strings.Split(strings.ReplaceAll(k, "]", ""), "[")
+		for len(path) > 1 {
+			next, ok := in[path[0]].(map[string]any)
+			if !ok {
+				next = map[string]any{}
+				in[path[0]] = next
+			}
+			in, path = next, path[1:]
+		}
+		in[path[0]] = n.object()[k]
 	}
 	return node{o}
 }

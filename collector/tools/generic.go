@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,7 +14,6 @@ import (
 	"golang.org/x/text/encoding/charmap"
 
 	"quietpost/digest"
-	"quietpost/digest/rules"
 )
 
 // Generic reads what any sender posts: JSON of any shape, a form, XML or plain text. The fields of the native form
@@ -35,6 +36,11 @@ func Generic(h http.Header, body []byte) (Reading, error) {
 	}
 	if len(n.object()) == 1 && n.has("events") && len(n.list("events")) == 0 && n.str("events") == "" { // Asana's, every eight hours
 		return Reading{Ignored: "a heartbeat: it brings no events"}, nil
+	}
+	if list := batch(n); list != nil {
+		r := genericList(h, list)
+		r.Key = deliveryID(h)
+		return r, nil
 	}
 	r := Reading{Key: deliveryID(h)}
 	if n.str("title") != "" && n.str("project") != "" && n.str("key") != "" { // elsewhere key may name anything
@@ -155,146 +161,44 @@ func genericList(h http.Header, list []any) Reading {
 	return r
 }
 
-// genericItem reads one object. sure tells that the project is the sender's own word for it.
-func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
-	s := searchIn(n)
-	it = digest.Item{
-		Kind: digest.KindKey(n.str("kind")), URL: s.link(urlNames), Author: s.name(authorNames, personNames),
-		Thread: s.text(threadNames, 200), Event: s.event(h), State: s.word(stateNames), Level: s.word(levelNames),
-		Urgent: affirmed(n.str("urgent")), Tags: genericTags(n), OccurredAt: s.when(timeNames),
-	}
-	if p := n.str("project"); p != "" {
-		it.Project, sure = p, true
-	} else {
-		it.Project = s.name(projectNames, projectParts)
-	}
-	if t := n.str("due"); t != "" && !readTime(t).IsZero() {
-		it.Due = readTime(t).Format("2006-01-02")
-	}
-	if t := n.when("occurred_at"); !t.IsZero() {
-		it.OccurredAt = t
-	}
-	if p := strings.ToLower(n.str("priority")); p == "low" || p == "high" {
-		it.Priority = p
-	}
-	text, native := s.text(titleNames, 4000), n.str("title") != ""
-	it.Title = genericTitle(text, native, &it)
-	if it.Title == "" {
-		it.Title = untitled(s, &it)
-	}
-	if it.Body = n.str("body"); it.Body == "" {
-		it.Body = s.body(text, it.Title)
-	}
-	if it.Body == "" && !native {
-		it.Body = facts(n, &it)
-	}
-	if it.Kind == "" {
-		it.Kind = digest.KindStatus
-	}
-	return it, sure
-}
-
-// guessed is the item of a delivery that its tool's adapter does not know: as the generic reader sees it, under the
-// tool's own words for what happened.
-func guessed(h http.Header, n node, event ...string) digest.Item {
-	it, _ := genericItem(h, n)
-	if e := strings.Trim(strings.Join(event, "."), "."); e != "" {
-		it.Event = e
-	}
-	return it
-}
-
-func affirmed(s string) bool {
-	switch strings.ToLower(s) {
-	case "true", "1", "yes", "on":
-		return true
-	}
-	return false
-}
-
-// genericTags takes a list of words, or one word with commas.
-func genericTags(n node) []string {
-	var names []string
-	for _, t := range n.list("tags") {
-		names = append(names, t.str("", "name"))
-	}
-	if len(names) == 0 {
-		names = strings.Split(n.str("tags"), ",")
-	}
-	return lowerTags(names)
-}
-
-// genericTitle makes a line that stands alone. A sender's own title is left as it is; a text that was found gets what
-// happened before it, unless it says so itself.
-func genericTitle(text string, native bool, it *digest.Item) string {
-	head := firstLine(rules.Plain(text))
-	if native && head != "" {
-		return title(head)
-	}
-	what := words(it.Event)
-	if what == "" || plainEvents[strings.ToLower(what)] {
-		what = words(it.State)
-	}
-	low := strings.ToLower(head)
-	for _, w := range strings.Fields(strings.ToLower(what)) {
-		if strings.Contains(low, w) {
-			what = ""
-			break
-		}
-	}
-	switch {
-	case head == "" && it.Author != "" && what != "":
-		return title(what + " by " + it.Author)
-	case head == "" && what != "" && it.Project != "":
-		return title(it.Project, what)
-	case head == "":
-		return title(what)
-	}
-	return title(what, head)
-}
-
-// untitled makes a line for what names neither title nor event: its first few fields, else whose it is.
-func untitled(s *search, it *digest.Item) string {
-	var parts []string
-	for _, p := range s.places {
-		v := p.scalar()
-		if v == "" || v == "false" || v == it.Event || p.aside || len(v) > 60 || isID(v) || webAddress(v) != "" || !readTime(v).IsZero() {
+// batch takes a delivery apart that holds several pieces of news, each with an event or a state of its own: what stands
+// around them goes with each. nil if it is one piece.
+func batch(n node) []any {
+	for _, key := range []string{"events", "alerts", "notifications", "messages", "records", "data"} {
+		list := n.list(key)
+		if len(list) < 2 || slices.ContainsFunc(list, func(e node) bool { return !tellsItself(e) }) {
 			continue
 		}
-		if parts = append(parts, strings.ToLower(words(p.name))+" "+v); len(parts) == 3 {
-			break
-		}
-	}
-	what := "Update"
-	if it.Event != "" {
-		what = words(it.Event)
-	}
-	switch {
-	case len(parts) > 0:
-		return title(what, strings.Join(parts, ", "))
-	case it.Author != "":
-		return title(what + " by " + it.Author)
-	case it.Project != "":
-		return title(what + " of " + it.Project)
-	}
-	return "An update that does not say what happened"
-}
-
-// plainEvents are event names that say nothing.
-var plainEvents = map[string]bool{"event": true, "alert": true, "notification": true, "webhook": true, "message": true,
-	"update": true, "insert": true, "delete": true, "object": true, "default": true, "error": true, "event callback": true}
-
-// facts are the plain fields of an object's top level, for a reader who gets nothing better.
-func facts(n node, it *digest.Item) string {
-	var lines []string
-	for _, k := range n.keys() {
-		v := digest.OneLine(rules.Plain(n.str(k)), 120)
-		if v == "" || v == it.Event || v == it.State || v == it.Title || v == it.URL || strings.Contains(it.Title, v) || len(lines) >= 8 {
+		around := maps.Clone(n.object())
+		delete(around, key)
+		if len(searchIn(node{around}).places) > maxAround {
 			continue
 		}
-		lines = append(lines, "- "+escape(words(k))+": "+escape(v))
+		var out []any
+		for i, e := range list {
+			if i >= MaxItems { // which are only counted
+				out = append(out, e.v)
+				continue
+			}
+			o := maps.Clone(around)
+			o[key] = []any{e.v}
+			out = append(out, o)
+		}
+		return out
 	}
-	return strings.Join(lines, "\n")
+	return nil
+}
+
+// maxAround is how many places may stand around the news of a batch: each piece is read with all of them.
+const maxAround = 200
+
+// tellsItself tells whether an element of a list is news by itself.
+func tellsItself(n node) bool {
+	return slices.ContainsFunc(n.keys(), func(k string) bool {
+		_, event := eventNames.names[foldKey(k)]
+		_, state := stateNames.names[foldKey(k)]
+		return (event || state) && n.str(k) != ""
+	})
 }
 
 // parseXML makes elements readable as JSON is: children by name, repeated ones as a list, text as text.

@@ -1,7 +1,9 @@
 package tools
 
 import (
-	"net/http"
+	"encoding/json"
+	"net/mail"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -10,62 +12,20 @@ import (
 	"quietpost/digest/rules"
 )
 
-// The names under which tools keep what an item needs, best first. They are compared without case, '_' and '-'.
-var (
-	titleNames = fields("title", "displaytitle", "summary", "subject", "headline", "shortmessage", "alertname", "message", "msg",
-		"text", "name", "displayname", "description", "content", "label", "identifier", "comment", "note",
-		"plaintextbody", "body")
-	bodyNames = fields("body", "description", "longdescription", "message", "text", "details", "detail", "content", "msg",
-		"comment", "note", "notes", "errormessage", "reason", "output", "longmessage", "summary")
-	urlNames = fields("htmlurl", "weburl", "permalink", "titlelink", "browserurl", "panelurl", "dashboardurl", "incidenturl",
-		"alerturl", "issueurl", "buildurl", "runurl", "targeturl", "detailsurl", "logurl", "url", "link", "href", "uri", "shorturl",
-		"generatorurl", "externalurl", "web", "html", "fullurl", "projecturl")
-	authorNames = fields("author", "actor", "user", "sender", "username", "userdisplayname", "createdby", "updatedby", "creator",
-		"triggeredby", "pushedby", "performedby", "reporter", "operator", "membercreator", "agent", "authorname", "pusher", "from")
-	personNames  = fields("displayname", "fullname", "name", "login", "username", "nickname", "summary", "email")
-	projectNames = fields("project", "projectname", "projectslug", "projectkey", "repository", "repo", "reponame", "repositoryname",
-		"service", "servicename", "application", "applicationname", "app", "appname", "site", "sitename", "workspace",
-		"workspacename", "board", "pipeline", "integrationname", "conditionname", "component", "namespace", "job", "jobname",
-		"buildname", "product", "team", "space", "receiver", "monitorname", "checkname")
-	projectParts = fields("fullname", "pathwithnamespace", "repofullname", "slug", "key", "name", "reponame", "summary", "title",
-		"login", "displayname")
-	threadNames = fields("thread", "threadkey", "dedupkey", "dedupekey", "groupkey", "aggregationkey", "incidentkey",
-		"incidentid", "alertid", "alertuid", "fingerprint", "monitorid", "issuekey", "ticketid")
-	stateNames = fields("state", "currentstate", "alertstate", "status", "conclusion", "buildstatus", "runstatus", "result",
-		"outcome", "alerttransition")
-	levelNames = fields("severity", "level", "loglevel", "severitytext", "alertlevel", "priority", "prioritylabel", "urgency",
-		"criticality", "importance", "importancelevel", "impact")
-	eventNames = fields("eventtype", "eventname", "webhookevent", "objectkind", "event", "trigger", "hookevent", "type",
-		"notificationtype", "action", "alerttype", "activitytype")
-	timeNames = fields("occurredat", "timestamp", "time", "eventtime", "date", "datetime", "triggeredat", "firedat", "startsat",
-		"startedat", "completedat", "finishedat", "updatedat", "createdat", "created", "createdon", "createddate", "ts")
-)
-
-// aside are objects about something else than what happened: their titles, states and times are not the delivery's.
-var aside = fields("user", "users", "sender", "author", "owner", "actor", "creator", "assignee", "assignees", "repository", "repo",
-	"project", "organization", "organisation", "account", "team", "links", "link", "config", "settings", "headers", "old",
-	"previous", "previousattributes", "changes", "changelog", "parent", "base", "labels", "metadata", "meta", "members", "reviewers",
-	"avatar", "icon", "image", "images", "watchers", "permissions", "membercreator", "reporter", "createdby", "updatedby", "model",
-	"priority", "issuetype", "workspace", "board", "customer", "status", "state", "environment", "plan", "committer", "locale",
-	"workflowdefinition", "hook", "webhook", "subscription", "app", "client", "agent", "service")
-
-// fields makes a table of names and their rank.
-func fields(names ...string) map[string]int {
-	m := make(map[string]int, len(names))
-	for i, n := range names {
-		m[n] = i
-	}
-	return m
-}
-
 // A search knows every place of a value down to a depth, in the order of their distance from the top.
-type search struct{ places []place }
+type search struct {
+	top    node
+	places []place
+}
 
 type place struct {
 	node
 	name  string
 	key   string // folded
 	depth int
+	up    int // index of the place that holds this one; -1 for the top's own
+	count int // of the elements, if it is a list
+	far   int // what its rank loses for the lists above it
 	aside bool
 }
 
@@ -74,99 +34,128 @@ const (
 	searchPlaces = 3000
 )
 
-// searchIn walks a value breadth first; of a list only its first element.
+// searchIn walks a value breadth first; of a list only its first element, which counts less than what is not in one.
 func searchIn(top node) *search {
-	s := &search{}
-	level := []place{{node: top}}
-	for depth := 0; depth < searchDepth && len(level) > 0 && len(s.places) < searchPlaces; depth++ {
+	s := &search{top: top}
+	level := []place{{node: top, up: -1}}
+	at := []int{-1}
+	for depth := 0; depth < searchDepth && len(level) > 0; depth++ {
 		var next []place
-		for _, p := range level {
+		var nextAt []int
+		for i, p := range level {
 			for _, k := range p.keys() {
+				if len(s.places) >= searchPlaces {
+					return s
+				}
 				v := p.object()[k]
 				key := foldKey(k)
+				c := place{name: k, key: key, depth: depth, up: at[i], far: p.far, aside: p.aside}
 				list, isList := v.([]any)
 				if isList {
-					if len(list) == 0 {
+					if v, c.count = listed(list); v == nil {
 						continue
 					}
-					v = list[0]
+					if !wrappers[key] {
+						c.far += 6
+					}
 				}
-				c := place{node: node{v}, name: k, key: key, depth: depth, aside: p.aside}
+				c.node = unpacked(v)
 				s.places = append(s.places, c)
 				if _, off := aside[key]; off && (isList || key != "labels") { // a map of labels is an alert's own
 					c.aside = true
 				}
 				if c.object() != nil {
-					next = append(next, c)
+					next, nextAt = append(next, c), append(nextAt, len(s.places)-1)
 				}
 			}
 		}
-		level = next
+		level, at = next, nextAt
 	}
 	return s
+}
+
+// listed is what stands for a list: its first element, of so many, or an object of what it holds as pairs of name and value.
+func listed(list []any) (v any, count int) {
+	if len(list) == 0 {
+		return nil, 0
+	}
+	pairs := map[string]any{}
+	for i, v := range list {
+		n := node{v}
+		name, value := n.str("name", "key", "title", "label"), n.at("value")
+		if name == "" || value.v == nil || value.scalar() == "" && value.v != "" || i >= 50 {
+			return list[0], len(list)
+		}
+		if _, twice := pairs[name]; !twice {
+			pairs[name] = value.v
+		}
+	}
+	return pairs, 0
+}
+
+// unpacked is v, or what a text holds that is JSON itself, as SNS and queues send it.
+func unpacked(v any) node {
+	if s, ok := v.(string); ok && len(s) > 6 && s[0] == '{' && strings.HasSuffix(s, "}") {
+		if b := []byte(s); json.Valid(b) {
+			if n, err := parse(b); err == nil {
+				return n
+			}
+		}
+	}
+	return node{v}
 }
 
 // foldKey compares keys as tools write them: html_url, htmlUrl, HTML-URL.
 func foldKey(k string) string { return folder.Replace(strings.ToLower(k)) }
 
-var folder = strings.NewReplacer("_", "", "-", "", " ", "", ".", "")
+var folder = strings.NewReplacer("_", "", "-", "", " ", "", ".", "", "@", "")
 
-// best is the place with one of names that take accepts, by rank of the name and distance from the top.
-func (s *search) best(names map[string]int, take func(place) string) string {
-	found, least := "", 1<<30
-	for _, p := range s.places {
-		rank, ok := names[p.key]
+// best is the place with one of the wanted names that take accepts, by rank of the name and distance from the top. at
+// is its index, -1 if there is none.
+func (s *search) best(w *wanted, take func(*place) string) (found string, at int) {
+	at = -1
+	least := 1 << 30
+	for i := range s.places {
+		p := &s.places[i]
+		rank, ok := w.rank(p.key)
 		if !ok {
-			if rank, ok = endsLike(p.key, names); !ok {
-				continue
-			}
+			continue
 		}
-		score := rank + 5*p.depth
+		score := rank + 5*p.depth + p.far
 		if p.aside {
 			score += 40
 		}
 		if score < least {
-			if v := take(p); v != "" && !strings.Contains(v, "{{") { // {{ default }} is a template left open
-				found, least = v, score
+			if v := take(p); v != "" && !strings.Contains(v, "{{") && !strings.Contains(v, "${") { // a template left open
+				found, at, least = v, i, score
 			}
 		}
 	}
-	return found
+	return found, at
 }
 
-// endings are the ends of the longer names that senders' templates make of the usual ones, ranked behind those:
-// ticket_subject, monitor_friendly_name, results_link.
-var endings = map[string]map[string]int{
-	"title":           {"title": 30, "subject": 30, "summary": 31, "friendlyname": 32, "details": 33},
-	"longdescription": {"description": 30, "body": 31},
-	"href":            {"htmlurl": 30, "weburl": 30, "url": 32, "link": 32},
-}
-
-// endsLike ranks a key by its end, for titles, texts and addresses only: the end of other names misleads (user_name).
-func endsLike(key string, names map[string]int) (rank int, ok bool) {
-	for of, ends := range endings {
-		if _, ok := names[of]; !ok {
-			continue
-		}
-		for end, rank := range ends {
-			if len(key) > len(end) && strings.HasSuffix(key, end) && !misleading.MatchString(key) {
-				return rank, true
-			}
-		}
+// holder is the key of the object that a place stands in, "" at the top.
+func (s *search) holder(p *place) string {
+	if p.up < 0 {
+		return ""
 	}
-	return 0, false
+	return s.places[p.up].key
 }
 
-var misleading = regexp.MustCompile(`image|icon|avatar|logo|api|callback|hook|subscrib|thumb|user|author|board|previous|old|cert|sign|base|canon|contact|type`)
+// text is a string of at most max bytes that is neither an address nor an id nor somebody's aside; of a number too where
+// max is small.
+func (s *search) text(w *wanted, max int) string {
+	v, _ := s.textAt(w, max)
+	return v
+}
 
-// text is a string of at most max bytes that is neither an address nor an id nor somebody's aside.
-func (s *search) text(names map[string]int, max int) string {
-	return s.best(names, func(p place) string {
+func (s *search) textAt(w *wanted, max int) (string, int) {
+	return s.best(w, func(p *place) string {
 		v, _ := p.v.(string)
 		if n := p.scalar(); v == "" && max < 1000 {
 			v = n // threads may be numbers
 		}
-		if v = strings.TrimSpace(v); p.aside || len(v) > max || webAddress(v) != "" || max > 1000 && isID(v) {
+		if v = strings.TrimSpace(v); p.aside || len(v) > max || webAddress(v) != "" || max > 1000 && (isID(v) || reference.MatchString(v) || nobody[strings.ToLower(v)]) {
 			return ""
 		}
 		return v
@@ -174,23 +163,32 @@ func (s *search) text(names map[string]int, max int) string {
 }
 
 var (
-	idForm    = regexp.MustCompile(`^(?:[0-9a-fA-F-]{24,}|[0-9.:,-]+)$`)
-	idWithTag = regexp.MustCompile(`^[a-z]{2,8}_[A-Za-z0-9]{12,}$`) // prod_E6SPZ5RKfKClNL
+	idForm    = regexp.MustCompile(`^(?:[0-9a-fA-F-]{24,}|[0-9.:,-]+|(?:arn|urn):\S+)$`)
+	idWithTag = regexp.MustCompile(`^[A-Za-z]{1,8}[_:][A-Za-z0-9]{12,}$`) // prod_E6SPZ5RKfKClNL
+	oneToken  = regexp.MustCompile(`^[A-Za-z0-9+/=_-]{16,}$`)
+	reference = regexp.MustCompile(`^[a-z]+:[a-z-]+:\S*$`) // zen:ticket:7
+	toAndFro  = regexp.MustCompile(`[0-9][A-Za-z]|[A-Za-z][0-9]`)
 )
 
-// isID tells what names nothing to a person.
+// isID tells what names nothing to a person: numbers, hashes, paths, tokens.
 func isID(s string) bool {
-	return idForm.MatchString(s) || idWithTag.MatchString(s) && strings.ContainsAny(s, "0123456789") && strings.ToLower(s) != s
+	return idForm.MatchString(s) || idWithTag.MatchString(s) && strings.ContainsAny(s, "0123456789") ||
+		oneToken.MatchString(s) && strings.ToLower(s) != s && len(toAndFro.FindAllString(s, 4)) == 4
 }
 
 // word is a short word in lower case.
-func (s *search) word(names map[string]int) string {
-	return s.best(names, func(p place) string {
+func (s *search) word(w *wanted) string {
+	v, _ := s.wordAt(w)
+	return v
+}
+
+func (s *search) wordAt(w *wanted) (string, int) {
+	return s.best(w, func(p *place) string {
 		v, _ := p.v.(string)
 		if v == "" && p.object() != nil {
-			v = p.str("name", "summary", "value")
+			v = p.str("name", "summary", "value", "text")
 		}
-		if v = strings.ToLower(strings.TrimSpace(v)); p.aside || len(v) > 40 || strings.ContainsAny(v, "\n{<$") || isID(v) {
+		if v = strings.ToLower(strings.TrimSpace(v)); p.aside || len(v) > 40 || strings.ContainsAny(v, "\n{<$") || isID(v) || nobody[v] {
 			return ""
 		}
 		return v
@@ -198,46 +196,103 @@ func (s *search) word(names map[string]int) string {
 }
 
 // name is the name of a thing or a person: a string, or the best part of an object.
-func (s *search) name(names, parts map[string]int) string {
-	return s.best(names, func(p place) string {
+func (s *search) name(w, parts *wanted) string {
+	v, _ := s.best(w, func(p *place) string {
 		if p.depth > 3 {
 			return ""
 		}
 		v, _ := p.v.(string)
 		if p.object() != nil {
-			v = (&search{places: children(p.node)}).best(parts, func(c place) string { t, _ := c.v.(string); return t })
+			v = bestPart(p.node, parts)
 		}
-		if v = strings.TrimSpace(v); len(v) > 100 || isID(v) || nobody[strings.ToLower(v)] || strings.Contains(v, "://") || digest.ProjectKey(v) == "" {
-			return ""
-		}
-		return v
+		return s.properName(w, p, v)
 	})
+	return v
 }
 
-// nobody are the words that languages print where there is nothing.
-var nobody = map[string]bool{"none": true, "null": true, "nil": true, "undefined": true, "unknown": true, "n/a": true}
+// bestPart is the name that an object has.
+func bestPart(n node, parts *wanted) string {
+	inside := &search{places: children(n)}
+	v, _ := inside.best(parts, func(c *place) string {
+		if t, _ := c.v.(string); !isID(t) {
+			return t
+		}
+		return ""
+	})
+	if parts == &personNames {
+		if first, last := n.str("firstName", "first_name", "firstname"), n.str("lastName", "last_name", "lastname"); first != "" {
+			return strings.TrimSpace(first + " " + last)
+		}
+	}
+	return v
+}
+
+// properName is v if it can be the name of what is wanted.
+func (s *search) properName(w *wanted, p *place, v string) string {
+	v = strings.TrimSpace(v)
+	switch {
+	case strings.HasPrefix(v, "arn:"):
+		v = v[strings.LastIndexAny(v, ":/")+1:]
+	case strings.HasPrefix(v, "/~"), strings.HasPrefix(v, "~"):
+		v = v[strings.LastIndexByte(v, '/')+1:]
+	case w == &authorNames && strings.Contains(v, "<"):
+		if a, err := mail.ParseAddress(v); err == nil && a.Name != "" {
+			v = a.Name
+		}
+	}
+	if w == &authorNames && (owners[s.holder(p)] || comparison.MatchString(v)) {
+		return ""
+	}
+	if len(v) > 100 || strings.HasPrefix(v, "/") || isID(v) || nobody[strings.ToLower(v)] || strings.Contains(v, "://") || digest.ProjectKey(v) == "" {
+		return ""
+	}
+	return v
+}
+
+// owners are objects whose people have not done what happened.
+var owners = fieldSet("owner", "account", "organization", "organisation", "assignee", "assignees", "assignedto", "namespace", "customer",
+	"recipient", "recipients", "config", "settings")
+
+var comparison = regexp.MustCompile(`(?i)^(?:greater|less|lower|more|equal|above|below|not|>|<|=)`)
+
+// nobody are the words that languages and tools print where there is no one and nothing.
+var nobody = fieldSet("none", "null", "nil", "undefined", "unknown", "n/a", "system", "auto", "automatic", "no one", "nobody")
 
 func children(n node) []place {
 	var out []place
 	for _, k := range n.keys() {
-		out = append(out, place{node: node{n.object()[k]}, key: foldKey(k)})
+		out = append(out, place{node: node{n.object()[k]}, key: foldKey(k), up: -1})
 	}
 	return out
 }
 
-// link is an address a person can open: pages before interfaces, never a picture.
-func (s *search) link(names map[string]int) string {
-	return s.best(names, func(p place) string {
-		u := webAddress(p.scalar())
-		if u == "" || isPicture(u) || isAPI(u) {
+// link is an address a person can open: pages before interfaces, never a picture, nor one that holds a secret.
+func (s *search) link(w *wanted) string {
+	v, _ := s.best(w, func(p *place) string {
+		if sides[s.holder(p)] { // the repositories that a change goes between
 			return ""
 		}
-		return u
+		return pageAddress(p.scalar())
 	})
+	return v
 }
 
+var sides = fieldSet("source", "target", "head", "base", "from", "to")
+
+func pageAddress(s string) string {
+	u := webAddress(s)
+	if u == "" || isPicture(u) || isAPI(u) || secretQuery.MatchString(u) || strings.HasSuffix(u, ".git") {
+		return ""
+	}
+	return u
+}
+
+var secretQuery = regexp.MustCompile(`(?i)[?&](?:token|access_token|secret|password|api_?key|sig|signature)=`)
+
 func isAPI(u string) bool {
-	return strings.Contains(u, "://api.") || strings.Contains(u, "/api/") || strings.Contains(u, "/rest/") || strings.Contains(u, "/_apis/")
+	p, err := url.Parse(u)
+	return err != nil || strings.HasPrefix(p.Hostname(), "api.") || strings.Contains(p.Path, "/api/") || strings.Contains(p.Path, "/rest/") ||
+		strings.Contains(p.Path, "/_apis/") || strings.Contains(p.Path, "/wp-json/")
 }
 
 func isPicture(u string) bool {
@@ -250,8 +305,8 @@ func isPicture(u string) bool {
 	return strings.Contains(u, "avatar") || strings.Contains(u, "gravatar")
 }
 
-func (s *search) when(names map[string]int) (t time.Time) {
-	s.best(names, func(p place) string {
+func (s *search) when(w *wanted) (t time.Time) {
+	s.best(w, func(p *place) string {
 		if p.aside {
 			return ""
 		}
@@ -264,26 +319,9 @@ func (s *search) when(names map[string]int) (t time.Time) {
 	return t
 }
 
-// event is the tool's word for what happened: from a header that ends in -Event, else from the body.
-func (s *search) event(h http.Header) string {
-	for _, name := range []string{"X-Event-Key", "X-Event-Type", "X-Gitlab-Event", "X-Gitea-Event", "X-Gogs-Event", "Ce-Type",
-		"Linear-Event", "X-Shopify-Topic", "X-Netlify-Event", "X-Buildkite-Event", "Sentry-Hook-Resource", "X-Wc-Webhook-Topic"} {
-		if v := h.Get(name); v != "" {
-			return v
-		}
-	}
-	return s.best(eventNames, func(p place) string {
-		v, _ := p.v.(string)
-		if p.aside || p.depth > 2 || len(v) > 60 || strings.ContainsAny(v, "\n{<$") || len(strings.Fields(v)) > 6 || isID(v) || webAddress(v) != "" {
-			return ""
-		}
-		return strings.TrimSpace(v)
-	})
-}
-
 // body is the longest-looking text beside the title's.
 func (s *search) body(used, heading string) string {
-	text := s.best(bodyNames, func(p place) string {
+	text, _ := s.best(&bodyNames, func(p *place) string {
 		v, _ := p.v.(string)
 		text := strings.TrimSpace(rules.Plain(v))
 		if p.aside || title(text) == heading || webAddress(text) != "" || isID(text) || !strings.ContainsAny(text, " \n") ||

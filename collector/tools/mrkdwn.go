@@ -113,7 +113,7 @@ func plainMrkdwn(s string) string {
 }
 
 // mdLinkText finds links of Markdown, as Mattermost's senders write them.
-var mdLinkText = regexp.MustCompile(`\[([^\]\n]+)\]\((?:https?://[^)\s]*)\)`)
+var mdLinkText = regexp.MustCompile(`\[([^\]\n]+)\]\((?:https?://|mailto:)[^)\s]*\)`)
 
 // emoji gives the sign of the short names that tools use most; others stay as they are.
 func emoji(name string) string {

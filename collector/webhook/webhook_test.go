@@ -101,9 +101,18 @@ func testSources() []Source {
 	}
 }
 
+// library are the tools that come with the program, read once for all tests.
+var library = sync.OnceValue(func() *tools.Library {
+	lib, err := tools.NewLibrary(nil)
+	if err != nil {
+		panic(err)
+	}
+	return lib
+})
+
 func testHandler(change func(*Options)) (*Handler, *fakeIntake) {
 	in := &fakeIntake{}
-	opt := Options{Intake: in, Now: func() time.Time { return now }, Registry: prometheus.NewRegistry(),
+	opt := Options{Intake: in, Tools: library(), Now: func() time.Time { return now }, Registry: prometheus.NewRegistry(),
 		TrustedProxies: prefixes("10.0.0.0/8")}
 	if change != nil {
 		change(&opt)

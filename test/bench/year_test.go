@@ -34,7 +34,7 @@ const (
 
 // A year is a database over which days go by.
 type year struct {
-	t       *testing.T
+	t       testing.TB
 	ctx     context.Context
 	path    string
 	now     time.Time
@@ -70,7 +70,7 @@ func TestYear(t *testing.T) {
 	y.figures()
 }
 
-func newYear(t *testing.T) *year {
+func newYear(t testing.TB) *year {
 	y := &year{t: t, ctx: t.Context(), now: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), random: rand.New(rand.NewPCG(1, 2))}
 	y.path = filepath.Join(diskDir(t), "quietpost.db")
 	var err error
@@ -125,8 +125,7 @@ func (plain) Host() string { return "example.com" }
 
 // day is: digests at nine and their delivery, then what the day brings, then retention.
 func (y *year) day() {
-	work := y.now.Weekday() != time.Saturday && y.now.Weekday() != time.Sunday
-	if work {
+	if y.workday() {
 		y.digests(y.now.Add(9 * time.Hour))
 		y.deliver(y.now.Add(9*time.Hour + time.Minute))
 		for n := 0; n < yearItems; n += yearBatch {
@@ -135,6 +134,10 @@ func (y *year) day() {
 	}
 	y.sweep(y.now.Add(23 * time.Hour))
 	y.now = y.now.AddDate(0, 0, 1)
+}
+
+func (y *year) workday() bool {
+	return y.now.Weekday() != time.Saturday && y.now.Weekday() != time.Sunday
 }
 
 func (y *year) digests(now time.Time) {
@@ -188,9 +191,10 @@ func (y *year) receive(now time.Time) {
 	y.must(err)
 }
 
-// words are about n bytes of a body.
+// words are about n bytes of a body, in Markdown.
 func (y *year) words(n int) string {
-	all := strings.Fields("the change makes a test of what was said about this part and moves it to where readers look for it first")
+	all := strings.Fields("the change makes a **test** of what was said about `this.part()` and moves it to where readers look for it " +
+		"[first](https://forge.example.com/first)")
 	var b strings.Builder
 	for b.Len() < n {
 		b.WriteString(all[y.random.IntN(len(all))])
@@ -270,7 +274,7 @@ func (y *year) figures() {
 	tell("one step of it", y.steps)
 	tell("digests of a day, not rendered", y.ticks)
 
-	for y.now.Weekday() == time.Saturday || y.now.Weekday() == time.Sunday {
+	for !y.workday() {
 		y.now = y.now.AddDate(0, 0, 1)
 	}
 	now := y.now.Add(9 * time.Hour)
@@ -292,17 +296,22 @@ func (y *year) figures() {
 	})
 	y.took("Told (trace) of an item", func() error { _, err := y.store.Told(y.ctx, cut/2); return err })
 	y.took("Counts (a look at /metrics)", func() error { _, err := y.store.Counts(y.ctx); return err })
-	renderer, err := templates.New()
-	y.must(err)
-	composer, err := mailer.NewComposer(mailer.ComposerOptions{From: mail.Address{Name: "Quietpost", Address: "digest@example.com"}})
-	y.must(err)
-	y.builder.Renderer, y.builder.Composer = renderer, composer
+	y.inFull()
 	y.took("digests of a day for 200, as they are", func() error { y.digests(now); return nil })
 	copied := filepath.Join(filepath.Dir(y.path), "copy.db")
 	y.took("backup", func() error { return y.store.Backup(y.ctx, copied) })
 	info, err := os.Stat(copied)
 	y.must(err)
 	y.t.Logf("the copy has %d MiB", info.Size()>>20)
+}
+
+// inFull makes the digests from now on as they are.
+func (y *year) inFull() {
+	renderer, err := templates.New()
+	y.must(err)
+	composer, err := mailer.NewComposer(mailer.ComposerOptions{From: mail.Address{Name: "Quietpost", Address: "digest@example.com"}})
+	y.must(err)
+	y.builder.Renderer, y.builder.Composer = renderer, composer
 }
 
 func (y *year) took(what string, fn func() error) {

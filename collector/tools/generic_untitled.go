@@ -1,0 +1,81 @@
+package tools
+
+import (
+	"regexp"
+	"strings"
+
+	"quietpost/digest"
+)
+
+// headless is the line of a delivery without a text: who or what the thing is, what it cost, or who did it.
+func (s *search) headless(thing []string, deed, lead string, it *digest.Item) string {
+	if len(thing) > 0 {
+		for i := range s.places {
+			if p := &s.places[i]; p.object() != nil && p.depth < 4 && (p.key == thing[len(thing)-1] ||
+				p.key == strings.Join(thing, "")) {
+				if name := orElse(bestPart(p.node, &projectParts), bestPart(p.node, &personNames)); name != "" &&
+					!isID(name) && len(name) <= 100 {
+					return title(capital(strings.Join(strings.Fields(strings.Join(thing, " ")+" "+name+" "+deed), " ")))
+				}
+			}
+		}
+	}
+	var told []string
+	if whereabouts := s.text(&whereNames, 80); whereabouts != "" && len(thing) > 0 &&
+		!strings.EqualFold(whereabouts, it.Project) {
+		told = append(told, whereabouts)
+	}
+	for _, v := range []string{s.text(&amountNames, 40), s.name(&buyerNames, &personNames)} {
+		if v != "" && !strings.Contains(v, "@") && !idWithTag.MatchString(v+"0123456789ab") {
+			told = append(told, v)
+		}
+	}
+	switch {
+	case len(told) > 0 && lead != "":
+		return title(capital(lead), strings.Join(told, ", "), s.why(lead, it))
+	case it.Author != "" && lead != "":
+		return title(capital(lead) + " by " + it.Author)
+	case lead != "" && it.Project != "":
+		return title(it.Project, capital(lead))
+	case lead != "" && len(thing) > 0 && (deed != "" || len(thing) > 1):
+		return title(capital(lead), s.why(lead, it))
+	}
+	return untitled(s, it)
+}
+
+// untitled makes a line for what names neither title nor event: its first few fields, else whose it is.
+func untitled(s *search, it *digest.Item) string {
+	var parts []string
+	for i := range s.places {
+		p := &s.places[i]
+		v := p.scalar()
+		if v == "" || v == "false" || v == "true" || v == it.Event || p.aside || len(v) > 60 || isID(v) ||
+			webAddress(v) != "" || !readTime(v).IsZero() ||
+			nobody[strings.ToLower(v)] || bookkeeping.MatchString(p.key) || contacts.MatchString(p.key) {
+			continue
+		}
+		if parts = append(parts, strings.ToLower(words(p.name))+" "+v); len(parts) == 3 {
+			break
+		}
+	}
+	what := "Update"
+	if w := words(it.Event); w != "" {
+		what = w
+	}
+	switch {
+	case len(parts) > 0:
+		return title(what, strings.Join(parts, ", "))
+	case it.Author != "":
+		return title(what + " by " + it.Author)
+	case it.Project != "":
+		return title(what + " of " + it.Project)
+	}
+	return "An update that does not say what happened"
+}
+
+// bookkeeping are fields by which machines keep order, of no interest to people; contacts do not belong in a title.
+var (
+	bookkeeping = regexp.MustCompile(`(?:api|schema|spec|payload|event|hook)version|schema|webhook|token|secret|signature|hash|uuid|guid` +
+		`|slug|organi[sz]ation|account|acct|password|apikey|id$|ids$`)
+	contacts = regexp.MustCompile(`mail|phone`)
+)

@@ -1,0 +1,352 @@
+package tools
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"quietpost/digest"
+)
+
+// verbs are what tools say that was done, and how it reads: create, createCard and card.created are "card created".
+var verbs = map[string]string{"abort": "aborted", "accept": "accepted", "acknowledge": "acknowledged",
+	"activate": "activated", "add": "added",
+	"apply": "applied", "approve": "approved", "archive": "archived", "assign": "assigned", "attach": "attached",
+	"ban":    "banned",
+	"cancel": "cancelled", "change": "changed", "close": "closed", "comment": "commented", "complete": "completed",
+	"create": "created", "deactivate": "deactivated",
+	"delete": "deleted", "deploy": "deployed", "detach": "detached", "disable": "disabled", "edit": "edited",
+	"enable": "enabled", "escalate": "escalated",
+	"finish": "finished", "fire": "fired", "fail": "failed", "hire": "hired", "insert": "added", "invite": "invited",
+	"join": "joined", "label": "labeled", "leave": "left", "lock": "locked", "merge": "merged",
+	"modify": "modified", "move": "moved", "open": "opened", "pay": "paid", "place": "placed", "post": "posted",
+	"publish": "published", "push": "pushed",
+	"reactivate": "reactivated", "receive": "received", "reject": "rejected", "release": "released", "remove": "removed",
+	"rename": "renamed",
+	"reopen": "reopened", "replace": "replaced", "reply": "replied", "resolve": "resolved", "restore": "restored",
+	"review": "reviewed", "send": "sent", "sign": "signed",
+	"start": "started", "stop": "stopped", "submit": "submitted", "subscribe": "subscribed", "sync": "synced",
+	"tag": "tagged", "trash": "trashed", "trigger": "triggered",
+	"unarchive": "unarchived", "unassign": "unassigned", "unlabel": "unlabeled", "unlock": "unlocked",
+	"unpublish": "unpublished", "unsubscribe": "unsubscribed", "unsnooze": "unsnoozed", "unstar": "unstarred",
+	"untag": "untagged", "update": "updated",
+	"upgrade": "upgraded", "upload": "uploaded", "validate": "validated", "view": "viewed", "warn": "warned"}
+
+// participles tell that something was done, or how it ended, besides what ends in -ed.
+var participles = fieldSet("done", "begun", "lost", "up", "down", "paid", "missing", "overdue", "failing", "running",
+	"waiting", "built", "sent", "left", "withdrawn",
+	"error", "success", "failure", "successful", "proofread", "available", "unavailable", "online", "offline",
+	"reachable", "unreachable")
+
+// isDone tells a participle.
+func isDone(w string) bool {
+	return participles[w] || len(w) > 4 && strings.HasSuffix(w, "ed") && w != "speed" && w != "embed" &&
+		!strings.HasSuffix(w, "feed")
+}
+
+// hollow are the words of an event's name that say nothing by themselves.
+var hollow = fieldSet("event", "events", "alert", "alerts", "notification", "notifications", "webhook", "webhooks",
+	"hook", "hooks", "message", "payload",
+	"callback", "object", "default", "data", "activity", "subscription", "automation", "type", "kind")
+
+// isHollow tells an event's name that says nothing.
+func isHollow(event string) bool {
+	for _, w := range strings.Fields(strings.ToLower(words(event))) {
+		if !hollow[w] && w != "error" && w != "update" && w != "insert" && w != "delete" {
+			return false
+		}
+	}
+	return true
+}
+
+// event is the tool's word for what happened: from a header that ends in -Event or the like, else from the body. What the
+// one calls the thing and the other what was done with it go together: issues and opened.
+func (s *search) event(h http.Header) string {
+	event := headerEvent(h)
+	named := event != ""
+	for pass := 0; pass < 3 && event == ""; pass++ { // what says that something was done, then what says something
+		event, _ = s.best(&eventNames, func(p *place) string {
+			v, _ := p.v.(string)
+			v = strings.TrimSpace(v)
+			if p.aside || p.depth > 2 || len(v) > 60 || strings.ContainsAny(v, "\n{<$") || len(strings.Fields(v)) > 6 ||
+				isID(v) || webAddress(v) != "" ||
+				vague[p.key] && wordCount(words(v)) < 2 || pass < 2 && isHollow(v) {
+				return ""
+			}
+			if _, deed := eventWords(v); deed == "" && pass == 0 {
+				return ""
+			}
+			return v
+		})
+	}
+	said := strings.ToLower(words(event))
+	action, thing := s.shallow("action", "verb", "operation"), s.shallow("objecttype", "resourcetype", "resourcename",
+		"resource", "objectkind", "entitytype", "object", "event", "type", "kind", "table")
+	switch {
+	case event == "" && s.has("pushedat"):
+		return "push"
+	case (named || !isDone(said[strings.LastIndexByte(said, ' ')+1:])) && done(action) && event != "" &&
+		!strings.Contains(said, stem(strings.ToLower(action))):
+		return event + "." + action
+	case !named && done(said) && !strings.Contains(said, " ") && thing != "" && !strings.EqualFold(thing, "user") &&
+		!done(thing) && !isHollow(thing) && !strings.Contains(said, strings.ToLower(thing)):
+		return thing + "." + event
+	}
+	return event
+}
+
+// has tells whether a key is there, not too deep.
+func (s *search) has(key string) bool {
+	return slices.ContainsFunc(s.places, func(p place) bool { return p.key == key && p.depth < 3 })
+}
+
+// vague are names that often hold something else than an event: a queue's topic, an article's category.
+var vague = fieldSet("topic", "scope", "hook", "category", "eventcategory", "payloadtype")
+
+// done tells a verb or a participle.
+func done(word string) bool {
+	word = strings.ToLower(word)
+	last := word[strings.LastIndexAny(word, " _-.:/")+1:]
+	return verbs[word] != "" || isDone(last) || verbs[last] != ""
+}
+
+// shallow is a short word under one of keys at the top or in one object below it.
+func (s *search) shallow(keys ...string) string {
+	for _, k := range keys {
+		for i := range s.places {
+			p := &s.places[i]
+			if v, _ := p.v.(string); p.key == k && (p.up < 0 || p.depth == 1 && wrappers[s.holder(p)]) && v != "" &&
+				len(v) < 40 && wordCount(v) == 1 && !isID(v) {
+				return v
+			}
+		}
+	}
+	return ""
+}
+
+// eventHeader are the ends of headers by which tools name an event.
+var eventHeader = []string{"-Event", "-Event-Key", "-Event-Type", "-Event-Name", "-Hook-Resource", "-Topic", "Ce-Type"}
+
+// headerEvent is the event that a header names; of several the first of the kinds above, and by name.
+func headerEvent(h http.Header) string {
+	var found []string
+	for _, end := range eventHeader {
+		for name := range h {
+			if v := strings.TrimSpace(h.Get(name)); strings.HasSuffix(name, end) && v != "" && len(v) <= 60 &&
+				(end != "-Topic" || strings.ContainsAny(v, "./_")) {
+				found = append(found, name)
+			}
+		}
+		if len(found) > 0 {
+			return strings.TrimSpace(h.Get(slices.Min(found)))
+		}
+	}
+	return ""
+}
+
+var versioned = regexp.MustCompile(`^v?\d+(?:[a-z]+\d*)?$`)
+
+// eventWords are an event's name as people would say it: the thing and what was done with it. "com.example.order.created.v2"
+// and "orders/create" give "order created", "createCard" "card created", "public_incident.incident_created_v2" "incident created".
+func eventWords(event string) (thing []string, deed string) {
+	var parts [][]string
+	for i, p := range strings.FieldsFunc(event, func(r rune) bool { return r == '.' || r == '/' || r == ':' }) {
+		var kept []string
+		for _, w := range strings.Fields(strings.ToLower(words(p))) {
+			if !versioned.MatchString(w) && w != "event" && w != "hook" && w != "hooks" && w != "webhook" &&
+				w != "notification" && w != "activity" {
+				kept = append(kept, w)
+			}
+		}
+		if len(kept) == 1 && topDomains[kept[0]] && i == 0 || len(kept) == 0 || slices.Equal(kept, []string{"type"}) {
+			continue
+		}
+		parts = append(parts, kept)
+	}
+	parts = tellingParts(parts)
+	all := slices.Compact(slices.Concat(parts...))
+	n := len(all)
+	switch {
+	case n == 0:
+		return nil, ""
+	case linking(all) > 1 && verbs[all[0]] != "": // addMemberToBoard
+		return all[1:linking(all)], strings.Join(append([]string{verbs[all[0]]}, all[linking(all):]...), " ")
+	case linking(all) == 1 && done(all[0]): // assignedToUser
+		return nil, strings.Join(append([]string{orElse(verbs[all[0]], all[0])}, all[1:]...), " ")
+	case n > 2 && (all[n-1] == "up" || all[n-1] == "down"): // a follow-up
+		return all, ""
+	case n == 2 && verbs[all[0]] != "" && strings.HasSuffix(all[1], "ing"): // deploy_building
+		return all[:1], all[1]
+	case n > 1 && n < 4 && verbs[all[0]] != "" && !isDone(all[n-1]) && (len(parts) < 2 || len(parts[len(parts)-1]) > 1 ||
+		verbs[all[n-1]] == ""):
+		thing, deed = all[1:], all[0]
+	case n > 1 && (isDone(all[n-1]) || verbs[all[n-1]] != ""):
+		thing, deed = all[:n-1], all[n-1]
+	case n > 1 && n < 4 && isDone(all[0]):
+		thing, deed = all[1:], all[0]
+	case n == 1 && (isDone(all[0]) || verbs[all[0]] != ""):
+		return nil, orElse(verbs[all[0]], all[0])
+	default:
+		return all, ""
+	}
+	thing = slices.Clone(thing)
+	thing[len(thing)-1] = singular(thing[len(thing)-1])
+	return thing, orElse(verbs[deed], deed)
+}
+
+// tellingParts are the last parts of an event's name that say what happened: one if it has the thing and the deed, or
+// repeats what stands before it; else two, and three about a thing's status.
+func tellingParts(parts [][]string) [][]string {
+	n := len(parts)
+	if n < 2 {
+		return parts
+	}
+	last, before := parts[n-1], parts[n-2]
+	switch {
+	case len(last) > 2 && linking(last) < 0, len(last) == 2 && done(last[1]) && !knownThing(before),
+		slices.ContainsFunc(last, func(w string) bool { return slices.Contains(before, w) }):
+		return parts[n-1:]
+	case n > 2 && (before[0] == "status" || before[0] == "state"):
+		return parts[n-3:]
+	}
+	return parts[n-2:]
+}
+
+// linking is the index of the word that leads on to another thing, -1 without.
+func linking(all []string) int {
+	return slices.IndexFunc(all, func(w string) bool { return w == "to" || w == "from" })
+}
+
+// knownThing tells whether a name is one of a thing, and not of a tool.
+func knownThing(words []string) bool {
+	w := singular(words[len(words)-1])
+	return things[w] != "" || onABranch[w] || likeThings[w]
+}
+
+// singular is a noun without the s of many.
+func singular(w string) string {
+	if len(w) > 3 && strings.HasSuffix(w, "s") && !strings.HasSuffix(w, "ss") && !strings.HasSuffix(w, "us") &&
+		!strings.HasSuffix(w, "is") && !strings.HasSuffix(w, "ies") {
+		return w[:len(w)-1]
+	}
+	return w
+}
+
+// things are the keys of objects whose id makes a thread, and what it is called there.
+var things = map[string]string{"issue": "issue", "pullrequest": "pr", "mergerequest": "mr", "ticket": "ticket",
+	"task": "task", "card": "card", "story": "story",
+	"incident": "incident", "alert": "alert", "monitor": "monitor", "check": "check", "conversation": "conversation",
+	"order": "order", "post": "post",
+	"change": "change", "reviewrequest": "review", "bug": "bug", "case": "case", "workitem": "work", "item": "item",
+	"fault": "fault", "invoice": "invoice",
+	"component": "component", "expense": "expense", "signaturerequest": "signature", "trigger": "trigger",
+	"healthchecks": "check", "error": "error",
+	"entry": "entry", "contact": "contact", "campaign": "campaign", "discussion": "discussion", "problem": "problem",
+	"snitch": "snitch", "savedsearch": "search", "release": "release"}
+
+// thread is what the delivery belongs to: the sender's own word for that, else the thing it tells of. Of builds it is the
+// branch, so that the one that passes stands with the one that failed; of alarms their name. at is the title's place.
+func (s *search) thread(it *digest.Item, text string, at int) string {
+	if t := s.text(&threadNames, 200); t != "" {
+		return t
+	}
+	kind, id, least := "", "", 1<<30
+	for i := range s.places {
+		p := &s.places[i]
+		if p.aside || p.far > 0 {
+			continue
+		}
+		if what := things[p.key]; what != "" && p.object() != nil && p.depth*10 < least && anID(p.node) != "" {
+			kind, id, least = what, anID(p.node), p.depth*10
+		}
+		if name, ok := strings.CutSuffix(p.key, "id"); ok && things[name] != "" && p.depth*10+3 < least &&
+			p.scalar() != "0" && p.scalar() != "" {
+			kind, id, least = things[name], p.scalar(), p.depth*10+3
+		}
+	}
+	if id != "" && len(id) <= 100 {
+		return thread(kind, id)
+	}
+	what, _ := s.happened(at, it)
+	if n := len(what); n > 0 && onABranch[what[n-1]] || s.commits() != "" {
+		if s.commits() != "" {
+			what = []string{"branch"}
+		}
+		return thread(strings.Join(what, "-"), orElse(s.branch(), s.text(&placeNames, 80)))
+	}
+	if len(what) > 0 && !talk[what[len(what)-1]] {
+		for _, up := range []int{s.upOf(at), s.wrapper()} {
+			if up >= 0 && s.places[up].far == 0 && anID(s.places[up].node) != "" {
+				return thread(kindOf(what), anID(s.places[up].node))
+			}
+		}
+	}
+	if alarms[it.State] && text != "" {
+		if id := s.shallowID(); id != "" && !strings.HasSuffix(s.keyOf(at), "name") && s.keyOf(at) != "title" {
+			return thread("alert", id)
+		}
+		return thread("alert", digest.OneLine(strings.TrimSpace(preface.ReplaceAllString(firstLine(text), "")), 100))
+	}
+	return ""
+}
+
+// alarms are the states of what watches, and preface what stands before the names of alarms.
+var (
+	alarms = fieldSet("down", "up", "firing", "triggered", "fired", "resolved", "recovered", "ok", "problem",
+		"missing", "no data")
+	preface    = regexp.MustCompile(`(?i)^(?:\[[^\]]*\]|firing|resolved|triggered|recovered|alerting|alarm|problem|down|up|ok|[:\s-])+`)
+	placeNames = names("environment", "target", "stage", "stagename").ending(`url|id$`, "environment")
+)
+
+// kindOf is the first word of people's for a thing in its name: an invoice payment belongs to the invoice.
+func kindOf(what []string) string {
+	for _, w := range what {
+		if things[w] != "" {
+			return things[w]
+		}
+	}
+	return strings.Join(what, "-")
+}
+
+// anID is by what a tool knows an object.
+func anID(n node) string {
+	if v := n.str("number", "key", "id", "uuid", "iid"); v != "0" && len(v) <= 100 {
+		return v
+	}
+	return ""
+}
+
+// upOf is the index of the object that holds a place, -1 for the top.
+func (s *search) upOf(at int) int {
+	if at < 0 {
+		return -1
+	}
+	return s.places[at].up
+}
+
+// wrapper is the index of the object that holds what the delivery is about, -1 if there is none.
+func (s *search) wrapper() int {
+	for i := range s.places {
+		if p := &s.places[i]; enclosing[p.key] && p.depth < 3 && p.far == 0 && p.object() != nil && anID(p.node) != "" &&
+			!p.aside {
+			return i
+		}
+	}
+	return -1
+}
+
+var enclosing = fieldSet("data", "object", "item", "record", "entity", "resource", "detail", "payload", "current")
+
+// shallowID is the id at the top.
+func (s *search) shallowID() string { return s.top.str("id", "uuid") }
+
+// wrappers are the keys of objects that hold what a delivery is about whatever that is.
+var wrappers = fieldSet("data", "payload", "object", "resource", "event", "body", "detail", "details", "attributes",
+	"fields", "item", "record", "content", "message",
+	"messages", "events", "notification", "notifications", "alerts", "current", "eventdata", "webhookeventdata",
+	"result", "results", "essentials", "properties", "value", "new", "objectattributes", "entity", "model", "info",
+	"params", "context")
+
+// talk are things said about another, whose own id makes no thread.
+var talk = fieldSet("comment", "note", "message", "reply", "review", "email")
