@@ -84,6 +84,9 @@ func (s *search) saysItself(head string, thing []string, deed string, it *digest
 	if low == deed {
 		return false
 	}
+	if len(thing) == 0 && deed == "ok" && wordCount(head) > 2 { // the badge says so too
+		return true
+	}
 	if deed != "" && strings.Contains(low, stem(deed)) || it.Author != "" &&
 		strings.HasPrefix(low, strings.ToLower(it.Author)+" ") {
 		return true
