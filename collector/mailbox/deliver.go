@@ -198,7 +198,7 @@ func (m *Mailbox) delivery(ctx context.Context, in Intake, raw []byte, arrived t
 		return quarantined(d, "it names no sender"), nil
 	case !m.mayPost.MatchString(r.From.Address) && (r.Writer.Address == "" || !m.mayPost.MatchString(r.Writer.Address)):
 		return quarantined(d, r.From.Address+" may not post here (accept: "+strings.Join(m.o.Accept, ", ")+")"), nil
-	case m.tooMany(r.From.Address, arrived):
+	case m.tooMany(r.From.Address, d.Receipt.Key, arrived):
 		return quarantined(d, fmt.Sprintf("more than %d mails of %s in an hour", maxPerSender, r.From.Address)), nil
 	}
 	known, choices, err := m.belongs(ctx, in, &r, parts)

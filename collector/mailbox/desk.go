@@ -3,6 +3,8 @@ package mailbox
 import (
 	"context"
 	"errors"
+	"hash/maphash"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -69,20 +71,31 @@ func (m *Mailbox) belongs(ctx context.Context, in Intake, r *reader.Reading, par
 // beyond is kept in quarantine.
 const maxPerSender = 1000
 
-// tooMany counts a sender's mail by when it arrived, so that a mailbox read late is no flood.
-func (m *Mailbox) tooMany(from string, arrived time.Time) bool {
+// tooMany counts a sender's mails by when they arrived, so that a mailbox read late is no flood, and each once, so that one
+// read anew is none either. key is the mail's.
+func (m *Mailbox) tooMany(from, key string, arrived time.Time) bool {
 	if arrived.IsZero() {
 		return false
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.senders == nil || len(m.senders) > 10_000 {
-		m.senders = map[string][]time.Time{}
+		m.senders, m.seed = map[string]map[uint64]time.Time{}, maphash.MakeSeed()
 	}
-	lately := slices.DeleteFunc(m.senders[from], func(t time.Time) bool { return arrived.Sub(t).Abs() > time.Hour })
+	lately, this := m.senders[from], maphash.String(m.seed, key)
+	if _, known := lately[this]; known {
+		return false
+	}
+	if len(lately) >= maxPerSender {
+		maps.DeleteFunc(lately, func(_ uint64, t time.Time) bool { return arrived.Sub(t).Abs() > time.Hour })
+	}
 	if len(lately) >= maxPerSender {
 		return true
 	}
-	m.senders[from] = append(lately, arrived)
+	if lately == nil {
+		lately = map[uint64]time.Time{}
+		m.senders[from] = lately
+	}
+	lately[this] = arrived
 	return false
 }

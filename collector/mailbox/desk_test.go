@@ -174,10 +174,12 @@ func TestOneSenderCannotBuryTheOthers(t *testing.T) {
 	m, _ := deskBox(t, nil)
 	states := map[string]int{}
 	for i := range maxPerSender + 5 {
-		d := deliver(t, m, fmt.Sprintf("From: bot@example.com\nTo: updates@example.com\nSubject: %d\n\nx\n", i))
-		states[d.Receipt.State]++
+		for range 2 { // read anew, as after a change of UIDVALIDITY, it is no further mail
+			d := deliver(t, m, fmt.Sprintf("From: bot@example.com\nTo: updates@example.com\nSubject: %d\n\nx\n", i))
+			states[d.Receipt.State]++
+		}
 	}
-	if states[digest.Quarantined] != 5 {
+	if states[digest.Quarantined] != 2*5 {
 		t.Errorf("%v", states)
 	}
 	if d := deliver(t, m, "From: ana@example.com\nTo: updates@example.com\nSubject: x\n\nx\n"); len(d.Items) != 1 {

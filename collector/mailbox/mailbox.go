@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"regexp"
 	"runtime/debug"
@@ -118,7 +119,8 @@ type Mailbox struct {
 
 	mu      sync.Mutex
 	status  Status
-	senders map[string][]time.Time // when the mails of a sender arrived, of the last hour
+	senders map[string]map[uint64]time.Time // when the mails of a sender arrived, by the mail: those of the last hour
+	seed    maphash.Seed
 
 	failing  failing  // this and the next are of the one goroutine of Run
 	survived survived // it outlives sessions
