@@ -61,8 +61,8 @@ type itemView struct {
 
 // A ref is an item of the edition before it is read whole.
 type ref struct {
-	number         int64
-	project, title string
+	number                 int64
+	project, title, thread string
 }
 
 // editionPage shows all that an edition covers, also what its mail only counted: ?project=&page=.
@@ -175,7 +175,7 @@ func (h *Handler) refs(ctx context.Context, e *digest.Edition, wants func(string
 		}
 		for i := range items {
 			if key := h.o.Project(items[i].Project); wants(key, &items[i]) {
-				refs = append(refs, ref{items[i].Number, key, h.o.Title(key)})
+				refs = append(refs, ref{items[i].Number, key, h.o.Title(key), items[i].Thread})
 			}
 		}
 	}

@@ -242,6 +242,34 @@ func TestItemPage(t *testing.T) {
 	}
 }
 
+// TestItemPageOfAThread: with what else the edition covers of it, oldest first; of a long one as much as fits, with the item.
+func TestItemPageOfAThread(t *testing.T) {
+	f := newFake()
+	f.items = nil
+	for i := range int64(120) {
+		f.items = append(f.items, digest.Item{Number: i + 1, Project: "apollo", Thread: []string{"pr/1", "pr/2"}[i%2], Kind: "comment",
+			Title: fmt.Sprintf("item-%d-", i+1), Body: fmt.Sprintf("body-%d-", i+1), ReceivedAt: nine})
+	}
+	f.edition[0].To = 120
+	h := New(options(f))
+	for number, c := range map[int]struct{ has, not []string }{
+		120: {[]string{"body-120-", "body-22-", "not shown here: 10<"}, []string{"body-20-", "body-119-"}},
+		4:   {[]string{"body-4-", "body-102-", "not shown here: 1<", "<h1>item-4-"}, []string{"body-2-", "body-104-"}},
+	} {
+		page := ask(h, "GET", fmt.Sprintf("/e/%s/%d", token("e", "ed1"), number), "").Body.String()
+		for _, s := range c.has {
+			if !strings.Contains(page, s) {
+				t.Errorf("%d: no %q", number, s)
+			}
+		}
+		for _, s := range c.not {
+			if strings.Contains(page, s) {
+				t.Errorf("%d: %q is there", number, s)
+			}
+		}
+	}
+}
+
 func TestEditionRefuses(t *testing.T) {
 	h := New(options(newFake()))
 	for name, path := range map[string]string{
