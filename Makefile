@@ -106,8 +106,12 @@ powercut: build ## pull the plug of a virtual machine CUTS (10) times; installs 
 year: ## YEAR (365) days of 200 people in one database: its size, and what a day costs in it
 	QUIETPOST_YEAR=$(YEAR) go test -count=1 -v -timeout 4h -run '^TestYear$$' ./test/bench
 
+# Only built if it is not there: under sudo, Go is often not found, or compiles SQLite once more.
+bin/quietpost:
+	$(MAKE) build
+
 .PHONY: install
-install: build ## binary, unit, user and example to DESTDIR, prefix (/usr/local); starts nothing
+install: bin/quietpost ## bin/quietpost, unit, user and example to DESTDIR, prefix (/usr/local); starts nothing
 	install -D -m 0755 bin/quietpost $(DESTDIR)$(bindir)/quietpost
 	install -d $(DESTDIR)$(unitdir)
 	sed 's,/usr/bin/quietpost,$(bindir)/quietpost,' systemd/quietpost.service >$(DESTDIR)$(unitdir)/quietpost.service
@@ -115,5 +119,6 @@ install: build ## binary, unit, user and example to DESTDIR, prefix (/usr/local)
 	install -D -m 0644 systemd/sysusers.conf $(DESTDIR)$(sysusersdir)/quietpost.conf
 	install -D -m 0644 systemd/tmpfiles.conf $(DESTDIR)$(tmpfilesdir)/quietpost.conf
 	install -D -m 0644 config/quietpost.yaml $(DESTDIR)$(docdir)/quietpost.yaml.example
+	@echo "Installed $$(bin/quietpost version)."
 	@echo "Next: systemd-sysusers && systemd-tmpfiles --create, write $(sysconfdir)/quietpost/quietpost.yaml," \
 		"systemctl daemon-reload && systemctl enable --now quietpost"

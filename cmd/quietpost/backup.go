@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"quietpost/config"
 	"quietpost/store/sqlite"
@@ -73,9 +72,6 @@ func (c *restoreCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if err := ownedAs(path, dir); err != nil {
-		return err
-	}
 	out := func(format string, args ...any) { fmt.Fprintf(e.stdout, format+"\n", args...) }
 	out("%s now stands at %s: items up to number %d, the newest of %s", c.File, path, r.Newest, stamp(r.LastAt, cfg.TimeZone))
 	if r.Replaced != "" {
@@ -94,17 +90,4 @@ func (c *restoreCmd) Run(e *env) error {
 	out("- Inboxes are read on from where the copy stood: mails that came since appear once more.")
 	out("- Who left or changed something after %s has to say so again.", stamp(r.LastAt, cfg.TimeZone))
 	return nil
-}
-
-// ownedAs gives a file to whom its folder belongs, because root may restore what the service's user is to read.
-func ownedAs(path, dir string) error {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || os.Geteuid() != 0 {
-		return nil
-	}
-	return errors.Join(os.Chown(path, int(st.Uid), int(st.Gid)), os.Chown(path+".lock", int(st.Uid), int(st.Gid)))
 }

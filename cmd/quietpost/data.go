@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"text/tabwriter"
 	"time"
@@ -13,7 +14,8 @@ import (
 	"quietpost/store/sqlite"
 )
 
-// open opens the database of the configuration; the daemon may run beside.
+// open opens the database of the configuration; the daemon may run beside. Only while none does is it made, or brought
+// up to date: an older daemon must not have its tables changed under it.
 func (e *env) open() (*sqlite.DB, *config.Config, error) {
 	cfg, err := e.read()
 	if err != nil {
@@ -23,10 +25,19 @@ func (e *env) open() (*sqlite.DB, *config.Config, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("data_dir: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("data_dir: %w", err)
+	path := filepath.Join(dir, "quietpost.db")
+	db, err := sqlite.Open(e.ctx, path, sqlite.Options{NoMigrate: true})
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, sqlite.ErrOlder) {
+		return db, cfg, err
 	}
-	db, err := sqlite.Open(e.ctx, filepath.Join(dir, "quietpost.db"), sqlite.Options{})
+	unlock, locked := sqlite.Lock(path)
+	if errors.Is(locked, sqlite.ErrLocked) {
+		return nil, nil, err
+	} else if locked != nil {
+		return nil, nil, locked
+	}
+	defer unlock()
+	db, err = sqlite.Open(e.ctx, path, sqlite.Options{})
 	return db, cfg, err
 }
 

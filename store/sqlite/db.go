@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -168,7 +169,24 @@ func makeFile(path string, opts Options) error {
 	if err != nil {
 		return err
 	}
-	return f.Close()
+	return errors.Join(giveToOwner(f), f.Close())
+}
+
+// giveToOwner gives a file that root has open to whom its folder belongs: what root's commands make, the service's user
+// has to open. SQLite does the same for the companions of the file.
+func giveToOwner(f *os.File) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(filepath.Dir(f.Name()))
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return f.Chown(int(st.Uid), int(st.Gid))
 }
 
 // The kinds of connection.

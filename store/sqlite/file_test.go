@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"quietpost/digest"
 )
@@ -83,6 +85,52 @@ func TestMigration(t *testing.T) {
 	if got := numbers(t, openAt(t, old, Options{NoMigrate: true})); len(got) != 1 {
 		t.Errorf("items in the copy made before: %v", got)
 	}
+}
+
+// What root's commands make in the service's folder, the service's user has to open.
+func TestRootsFilesAreTheServices(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("LEFT OUT: only root can give files to another user; run make test as root")
+	}
+	dir := t.TempDir()
+	const user = 12345
+	if err := os.Chown(dir, user, user); err != nil {
+		t.Fatal(err)
+	}
+	path, copied := filepath.Join(dir, "q.db"), filepath.Join(t.TempDir(), "copy.db")
+	release, err := Lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	db := openAt(t, path, Options{})
+	if err := db.Backup(t.Context(), copied); err != nil {
+		t.Fatal(err)
+	}
+	owned := func(when string) {
+		t.Helper()
+		files, err := filepath.Glob(path + "*")
+		if err != nil || len(files) < 2 {
+			t.Fatalf("%s: %v, %v", when, files, err)
+		}
+		for _, f := range files {
+			info, err := os.Stat(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st := info.Sys().(*syscall.Stat_t); st.Uid != user || st.Gid != user {
+				t.Errorf("%s: %s belongs to %d:%d", when, filepath.Base(f), st.Uid, st.Gid)
+			}
+		}
+	}
+	owned("made")
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(t.Context(), path, copied, time.UnixMilli(0)); err != nil {
+		t.Fatal(err)
+	}
+	owned("restored")
 }
 
 func TestForeignFileIsRefused(t *testing.T) {

@@ -129,6 +129,9 @@ func Lock(path string) (release func(), err error) {
 		n, _ := f.Read(pid)
 		return nil, fmt.Errorf("%w: %s is held by process %s; stop it first", ErrLocked, f.Name(), strings.TrimSpace(string(pid[:n])))
 	}
+	if err := giveToOwner(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	if err := f.Truncate(0); err == nil {
 		fmt.Fprintln(f, os.Getpid())
 	}
