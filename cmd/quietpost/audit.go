@@ -60,7 +60,7 @@ func (c *auditCmd) Run(e *env) error {
 	}
 	switch {
 	case len(r.Faults) > 0:
-		return fmt.Errorf("%d promises were not kept, see above", len(r.Faults))
+		return fmt.Errorf("%s not kept, see above", counted(len(r.Faults), "promise was", "promises were"))
 	case len(mails) == 0:
 		return errors.New("there is no mail of quietpost's in " + c.Maildir)
 	}
@@ -68,9 +68,9 @@ func (c *auditCmd) Run(e *env) error {
 }
 
 func (c *auditCmd) tell(e *env, r *audit.Report, others int) {
-	fmt.Fprintf(e.stdout, "%d mails of quietpost's, %d other files\n", r.Editions+r.Doubles, others)
+	fmt.Fprintf(e.stdout, "%s of quietpost's, %s\n", counted(r.Editions+r.Doubles, "mail", "mails"), counted(others, "other file", "other files"))
 	for _, s := range r.Series {
-		fmt.Fprintf(e.stdout, "%s: %d digests cover the numbers %d-%d\n", s.List, s.Digests, s.From, s.To)
+		fmt.Fprintf(e.stdout, "%s: %s the numbers %d-%d\n", s.List, counted(s.Digests, "digest covers", "digests cover"), s.From, s.To)
 	}
 	if r.Doubles > 0 {
 		fmt.Fprintf(e.stdout, "%d came again under the same Message-ID: a mail server took them and the answer was lost\n", r.Doubles)

@@ -27,7 +27,7 @@ func TestAudit(t *testing.T) {
 	}
 	put("new/other", "Subject: lunch?\r\n\r\nToday?\r\n")
 	put("tmp/half", s.inbox.texts[0][:50])
-	if code, out := s.command("audit", dir); code != 0 || !strings.Contains(out, "3 digests cover the numbers 1-3") || !strings.Contains(out, "1 other files") {
+	if code, out := s.command("audit", dir); code != 0 || !strings.Contains(out, "3 digests cover the numbers 1-3") || !strings.Contains(out, "1 other file") {
 		t.Errorf("%d: %s", code, out)
 	}
 	put("new/again", s.inbox.texts[1])

@@ -86,7 +86,7 @@ func (c *restoreCmd) Run(e *env) error {
 	out("- Numbers go on at %d, above any that the lost database can have given.", r.Jump+1)
 	out("- Each reader's next digest begins there. Items that the copy holds and a reader has not been sent do not come by themselves;")
 	out("  `quietpost send ADDRESS --catch-up 7d` sends the last seven days' again, also what had been sent.")
-	out("- %d mails that were on their way in the copy are given up: they may have been delivered since.", r.Dropped)
+	out("- %s in the copy given up: they may have been delivered since.", counted(int(r.Dropped), "mail that was on its way is", "mails that were on their way are"))
 	out("- Inboxes are read on from where the copy stood: mails that came since appear once more.")
 	out("- Who left or changed something after %s has to say so again.", stamp(r.LastAt, cfg.TimeZone))
 	return nil

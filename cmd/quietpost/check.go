@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"quietpost/config"
@@ -46,13 +45,11 @@ func (c *checkCmd) Run(e *env) error {
 				n++
 			}
 		}
-		if n == 1 {
-			return errors.New("1 fault in the configuration, see above")
-		}
-		return fmt.Errorf("%d faults in the configuration, see above", n)
+		return fmt.Errorf("%s in the configuration, see above", counted(n, "fault", "faults"))
 	}
-	fmt.Fprintf(e.stdout, "%s is good: %d sources, %d inboxes, %d projects, %d subscribers\n", file, len(cfg.Sources), len(cfg.Inboxes),
-		len(cfg.Projects), len(cfg.Subscribers))
+	fmt.Fprintf(e.stdout, "%s is good: %s, %s, %s, %s\n", file, counted(len(cfg.Sources), "source", "sources"),
+		counted(len(cfg.Inboxes), "inbox", "inboxes"), counted(len(cfg.Projects), "project", "projects"),
+		counted(len(cfg.Subscribers), "subscriber", "subscribers"))
 	for _, n := range cfg.SecretNotes() {
 		fmt.Fprintln(e.stdout, n)
 	}

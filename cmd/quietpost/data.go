@@ -70,6 +70,14 @@ func (e *env) print(values any, head string, rows []string) error {
 	return w.Flush()
 }
 
+// counted is a number with its noun: "1 inbox", "2 inboxes".
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // zone is a person's zone, else the service's.
 func zone(name string, def *time.Location) *time.Location {
 	if name == "" {

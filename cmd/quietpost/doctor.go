@@ -55,11 +55,8 @@ func (*doctorCmd) Run(e *env) error {
 			return err
 		}
 	}
-	switch {
-	case failed == 1:
-		return fmt.Errorf("1 thing is not well, see above")
-	case failed > 1:
-		return fmt.Errorf("%d things are not well, see above", failed)
+	if failed > 0 {
+		return fmt.Errorf("%s not well, see above", counted(failed, "thing is", "things are"))
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func (c *outboxShowCmd) Run(e *env) error {
 			}{messageValue(&m), string(m.Bytes)}
 			return e.print([]any{v}, "", nil)
 		}
-		fmt.Fprintf(e.stdout, "message %d to %s, lane %s: %s after %d attempts\nmade %s", m.ID, m.To, m.Lane, m.State, m.Attempts, stamp(m.CreatedAt, cfg.TimeZone))
+		fmt.Fprintf(e.stdout, "message %d to %s, lane %s: %s after %s\nmade %s", m.ID, m.To, m.Lane, m.State, counted(m.Attempts, "attempt", "attempts"), stamp(m.CreatedAt, cfg.TimeZone))
 		if m.DoneAt.IsZero() {
 			fmt.Fprintf(e.stdout, ", next try %s", stamp(m.NextAt, cfg.TimeZone))
 		} else {
@@ -196,7 +196,7 @@ func (e *env) setMessages(ids []int64, states []string, state, done string) erro
 			}
 		}
 		if len(states) > 0 {
-			fmt.Fprintf(e.stdout, "%d messages\n", changed)
+			fmt.Fprintf(e.stdout, "%s\n", counted(changed, "message", "messages"))
 		}
 		return nil
 	})

@@ -55,7 +55,7 @@ func TestPreviewAndSend(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.ok("--json", "preview", "Ana@Example.com")), &values); err != nil || len(values) != 1 || values[0]["items"] != 1.0 {
 		t.Errorf("%v %v", values, err)
 	}
-	if got := s.ok("send", "ana@example.com"); !strings.Contains(got, `"apollo: Backup done" with 1 updates`) {
+	if got := s.ok("send", "ana@example.com"); !strings.Contains(got, `"apollo: Backup done" with 1 update`) {
 		t.Error(got)
 	}
 	if got := s.inbox.wait(t, 1)[0].Header.Get("X-Quietpost-Window"); got != "1-1" {

@@ -57,7 +57,8 @@ func (c *sendCmd) Run(e *env) error {
 				fmt.Fprintf(e.stdout, "%s: nothing new, so nothing is sent\n", address)
 				continue
 			}
-			fmt.Fprintf(e.stdout, "%s: %q with %d updates is on its way; the running daemon sends it within a second\n", address, d.Message.Subject, d.Edition.Items)
+			fmt.Fprintf(e.stdout, "%s: %q with %s is on its way; the running daemon sends it within a second\n", address, d.Message.Subject,
+				counted(d.Edition.Items, "update", "updates"))
 		}
 		if errors.Is(err, digest.ErrExists) {
 			return fmt.Errorf("%s was sent it at this very moment already; nothing goes twice", address)

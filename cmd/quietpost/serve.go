@@ -150,7 +150,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Add
 	if ready != nil {
 		ready(h, l.Addr())
 	}
-	h.wait(ctx, hup, served)
+	ended := h.wait(ctx, hup, served)
 
 	notify(log, daemon.SdNotifyStopping)
 	log.Info("stopping")
@@ -162,7 +162,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Add
 	end()
 	h.stop()
 	log.Info("stopped")
-	return nil
+	return ended
 }
 
 // ready tells what cannot take or send now.
@@ -199,8 +199,9 @@ func (h *house) routes() http.Handler {
 	return mux
 }
 
-// wait returns when the daemon is to stop; until then it reloads on SIGHUP and answers the watchdog.
-func (h *house) wait(ctx context.Context, hup <-chan os.Signal, served <-chan error) {
+// wait returns when the daemon is to stop, with an error if not because it was told to; until then it reloads on SIGHUP and
+// answers the watchdog.
+func (h *house) wait(ctx context.Context, hup <-chan os.Signal, served <-chan error) error {
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || every == 0 {
 		every = 2 * time.Hour // no watchdog: a timer that hardly ever goes off
@@ -210,10 +211,9 @@ func (h *house) wait(ctx context.Context, hup <-chan os.Signal, served <-chan er
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case err := <-served:
-			h.log.Error("the HTTP server ended", "error", err)
-			return
+			return fmt.Errorf("the HTTP server ended: %w", err)
 		case <-hup:
 			h.reload(ctx)
 		case <-dog.C:

@@ -131,13 +131,13 @@ func tracePerson(cfg *config.Config, policy *digest.Policy, it *digest.Item, who
 			if sub == nil || !sub.Wants(project, it.Kind) {
 				continue
 			}
-			digested[e.Subscription] = true
-			label := "digest"
-			if e.Occasion == digest.OccasionCatchUp {
-				label = "catch-up"
+			label := "catch-up"
+			if e.Occasion == digest.OccasionDigest {
+				label = "digest"
+				digested[e.Subscription] = true
 			}
-			add(e.CreatedAt, "queued", "in the %s of %s, window %s: %d updates, %d by title; edition %s", label,
-				stamp(e.Slot, who.Location(cfg.TimeZone)), e.Window(), e.Items, e.Shown, e.ID)
+			add(e.CreatedAt, "queued", "in the %s of %s, window %s: %s, %d by title; edition %s", label,
+				stamp(e.Slot, who.Location(cfg.TimeZone)), e.Window(), counted(e.Items, "update", "updates"), e.Shown, e.ID)
 		}
 		traceMessage(&t.Message, add)
 	}
@@ -161,10 +161,7 @@ func tracePerson(cfg *config.Config, policy *digest.Policy, it *digest.Item, who
 }
 
 func traceMessage(m *digest.Message, add func(at time.Time, what, why string, args ...any)) {
-	tries := "1 attempt"
-	if m.Attempts != 1 {
-		tries = fmt.Sprintf("%d attempts", m.Attempts)
-	}
+	tries := counted(m.Attempts, "attempt", "attempts")
 	switch {
 	case m.ID == 0:
 	case m.State == digest.Delivered:

@@ -26,7 +26,7 @@ subscribers:
 		}
 		missing := ""
 		for _, want := range []string{"received   from lab (generic), receipt 1, delivery key k-1", "an alias of apollo", "urgent true",
-			"ana@example.com\n", "as an alert at once", "in the digest of 2026-11-23 09:00:00 UTC, window 1-1: 1 updates", "accepted   by the mail server after 1 attempt",
+			"ana@example.com\n", "as an alert at once", "in the digest of 2026-11-23 09:00:00 UTC, window 1-1: 1 update", "accepted   by the mail server after 1 attempt",
 			"ben@example.com\n", "held       for the digest of 2026-11-23 16:00:00 UTC", "eve@example.com\n", "not wanted follows beta"} {
 			if !strings.Contains(out, want) {
 				missing = want
