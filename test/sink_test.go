@@ -21,6 +21,7 @@ type sink struct {
 	server *smtp.Server        // nil while it is down
 	fault  string              // what the next transactions meet, or nothing
 	met    map[string]int      // how often each fault was met
+	open   int                 // mails that are taken and not answered yet
 	mails  map[string][][]byte // by recipient
 }
 
@@ -78,12 +79,13 @@ func (s *sink) up() {
 	go func() { _ = srv.Serve(ln) }()
 }
 
-// down resets all connections and refuses new ones.
+// down resets all connections and refuses new ones. Mails that were taken just now may lose their answers by that.
 func (s *sink) down() {
 	s.mu.Lock()
 	srv := s.server
 	s.server = nil
 	s.met[down]++
+	s.met[keepAnswer] += s.open
 	s.mu.Unlock()
 	if srv != nil {
 		srv.Close()
@@ -118,6 +120,7 @@ type taking struct {
 	*sink
 	conn *smtp.Conn
 	to   string
+	open bool // it has taken a mail and not answered yet
 }
 
 var errNotNow = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "Not now"}
@@ -155,8 +158,28 @@ func (s *taking) Data(r io.Reader) error {
 	if s.meets(keepAnswer) {
 		return s.gone()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.server == nil {
+		s.met[keepAnswer]++
+		return nil
+	}
+	s.sink.open++
+	s.open = true
 	return nil
 }
 
-func (s *taking) Reset()        { s.to = "" }
-func (s *taking) Logout() error { return nil }
+// Reset comes after the answer.
+func (s *taking) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open {
+		s.sink.open--
+	}
+	s.to, s.open = "", false
+}
+
+func (s *taking) Logout() error {
+	s.Reset()
+	return nil
+}
