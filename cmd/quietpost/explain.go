@@ -23,6 +23,7 @@ type explainCmd struct {
 	File   string `arg:"" optional:"" default:"-" help:"A webhook as it was sent (header, empty line, body; or only the body), or a mail (.eml); - is standard input."`
 	Source string `help:"The source or inbox it came to; default as path, header and recipients tell." placeholder:"NAME"`
 	Type   string `help:"Read it as this type's, whether the configuration has such a source or not."`
+	Since  string `hidden:""`
 }
 
 // Example is printed with the help.
@@ -74,6 +75,9 @@ type wayJSON struct {
 
 // Run reads, decides and tells; it writes nothing anywhere.
 func (c *explainCmd) Run(e *env) (err error) {
+	if c.Since != "" {
+		return errNotYet
+	}
 	raw, err := c.input(e)
 	if err != nil {
 		return err

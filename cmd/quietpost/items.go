@@ -15,6 +15,8 @@ import (
 type itemsCmd struct {
 	List itemsListCmd `cmd:"" help:"The newest items."`
 	Show itemsShowCmd `cmd:"" help:"One item in full."`
+
+	Search laterCmd `cmd:"" hidden:"" passthrough:""`
 }
 
 type itemsListCmd struct {

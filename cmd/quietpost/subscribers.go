@@ -20,6 +20,10 @@ type subscribersCmd struct {
 	Pause  subscribersPauseCmd  `cmd:"" help:"Hold all mail to a person; nothing is lost."`
 	Resume subscribersResumeCmd `cmd:"" help:"End a pause, or a suspension after returned mail."`
 	Remove subscribersRemoveCmd `cmd:"" help:"No more mail to a person. What was sent stays in the ledger."`
+
+	Set    laterCmd `cmd:"" hidden:"" passthrough:""`
+	Import laterCmd `cmd:"" hidden:"" passthrough:""`
+	Export laterCmd `cmd:"" hidden:"" passthrough:""`
 }
 
 type subscribersListCmd struct{}
