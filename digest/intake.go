@@ -57,6 +57,19 @@ func (p *Policy) Project(key string) string {
 	return key
 }
 
+// Keys are all keys under which a project's items can be stored, of the project that key means: its own and its aliases.
+func (p *Policy) Keys(key string) []string {
+	project := p.Project(key)
+	keys := []string{project}
+	for alias, to := range p.aliases {
+		if to == project && alias != project {
+			keys = append(keys, alias)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
 // Title of a resolved project; its key if it has no other.
 func (p *Policy) Title(key string) string {
 	if t := p.titles[key]; t != "" {
@@ -224,7 +237,8 @@ func (in *Intake) SetPolicy(ctx context.Context, p *Policy) error {
 }
 
 // Accept decides the items of a delivery and keeps it: the first durable rest. When it returns without an error, the
-// sender can be told so. Errors are the store's.
+// sender can be told so, with projects as readers know them: aliases are resolved in the Result, not in the store. Errors
+// are the store's.
 func (in *Intake) Accept(ctx context.Context, d Delivery) (Result, error) {
 	in.decide(&d)
 	res, err := in.Store.AddItems(ctx, d)
@@ -259,6 +273,11 @@ func (in *Intake) decide(d *Delivery) {
 
 // kept is what follows when a delivery is on disk.
 func (in *Intake) kept(ctx context.Context, d *Delivery, res *Result) {
+	in.mu.RLock()
+	for i := range res.Items {
+		res.Items[i].Project = in.policy.Project(res.Items[i].Project)
+	}
+	in.mu.RUnlock()
 	if res.Duplicate {
 		return
 	}

@@ -206,13 +206,13 @@ type SourceStore interface {
 	EndTrouble(ctx context.Context, source, what string) error
 }
 
-// An ItemQuery asks for items: those before the number Before (0: from the newest), of a project key (empty: all),
-// urgent ones only if Urgent is set.
+// An ItemQuery asks for items: those before the number Before (0: from the newest), of these project keys as they are
+// stored (none: all; Policy.Keys gives those of one project), urgent ones only if Urgent is set.
 type ItemQuery struct {
-	Before  int64
-	Project string
-	Urgent  bool
-	Limit   int
+	Before   int64
+	Projects []string
+	Urgent   bool
+	Limit    int
 }
 
 // A ProjectCount counts a project's items.

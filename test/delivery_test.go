@@ -38,7 +38,7 @@ func TestAllDoorsIntoOneDigest(t *testing.T) {
 
 	first, err := h.post("/hooks/github", github(pullRequest, "d-1"), pullRequest)
 	h.must(err)
-	if first.code != 202 || first.Status != "accepted" || len(first.Items) != 1 || first.Items[0].Project != "acme/apollo" {
+	if first.code != 202 || first.Status != "accepted" || len(first.Items) != 1 || first.Items[0].Project != "apollo" {
 		t.Fatalf("github: %d %s", first.code, first.text)
 	}
 	forged, err := h.post("/hooks/github", github(pullRequest+" ", "d-2"), pullRequest)

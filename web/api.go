@@ -90,11 +90,13 @@ func (h *Handler) items(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q := digest.ItemQuery{Project: v.Get("project")}
-	if q.Project != "" && digest.ProjectKey(q.Project) != strings.ToLower(q.Project) {
-		return &fieldError{"project", "is not a project's key, such as apollo or acme/web"}
+	policy, q := h.o.Policy(), digest.ItemQuery{}
+	if key := strings.ToLower(v.Get("project")); key != "" {
+		if digest.ProjectKey(key) != key {
+			return &fieldError{"project", "is not a project's key, such as apollo or acme/web"}
+		}
+		q.Projects = policy.Keys(key)
 	}
-	q.Project = strings.ToLower(q.Project)
 	switch v.Get("urgent") {
 	case "", "false", "0":
 	case "true", "1":
@@ -123,7 +125,7 @@ func (h *Handler) items(w http.ResponseWriter, r *http.Request) error {
 		Next  string     `json:"next,omitempty"`
 	}{Items: []ItemJSON{}}
 	for i := range list[:min(len(list), limit)] {
-		answer.Items = append(answer.Items, NewItemJSON(&list[i]))
+		answer.Items = append(answer.Items, NewItemJSON(policy, &list[i]))
 	}
 	if len(list) > limit {
 		answer.Next = digest.ItemID(list[limit-1].Number)
@@ -144,11 +146,11 @@ func (h *Handler) item(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, "application/json", NewItemJSON(&it))
+	writeJSON(w, http.StatusOK, "application/json", NewItemJSON(h.o.Policy(), &it))
 	return nil
 }
 
-// projects are in order of key: ?after=&limit=.
+// projects are in order of key, aliases folded into what they mean: ?after=&limit=.
 func (h *Handler) projects(w http.ResponseWriter, r *http.Request) error {
 	v, err := parameters(r, "after", "limit")
 	if err != nil {
@@ -166,7 +168,8 @@ func (h *Handler) projects(w http.ResponseWriter, r *http.Request) error {
 		Projects []ProjectJSON `json:"projects"`
 		Next     string        `json:"next,omitempty"`
 	}{Projects: []ProjectJSON{}}
-	for _, p := range list {
+	policy := h.o.Policy()
+	for _, p := range digest.FoldProjects(policy, list) {
 		if p.Project <= v.Get("after") {
 			continue
 		}
@@ -175,7 +178,7 @@ func (h *Handler) projects(w http.ResponseWriter, r *http.Request) error {
 			break
 		}
 		j := ProjectJSON{Project: p.Project, Items: p.Items, Urgent: p.Urgent, Last: p.Last.UTC()}
-		if title := h.o.Title(p.Project); title != p.Project {
+		if title := policy.Title(p.Project); title != p.Project {
 			j.Title = title
 		}
 		answer.Projects = append(answer.Projects, j)

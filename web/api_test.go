@@ -97,11 +97,12 @@ func TestItemsArePaged(t *testing.T) {
 func TestItemsFilter(t *testing.T) {
 	h := New(options(newFake()))
 	for target, want := range map[string]string{
-		"/v1/items?project=apollo":             "[5 2]",
+		"/v1/items?project=apollo":             "[5 4 2]",
 		"/v1/items?project=APOLLO&urgent=true": "[2]",
 		"/v1/items?urgent=1":                   "[3 2]",
 		"/v1/items?urgent=false&limit=2":       "[6 5]",
-		"/v1/items?project=acme/apollo":        "[4]",
+		"/v1/items?project=acme/apollo":        "[5 4 2]",
+		"/v1/items?project=hermes":             "[6 1]",
 		"/v1/items?project=none":               "[]",
 	} {
 		got := []int64{}
@@ -114,6 +115,16 @@ func TestItemsFilter(t *testing.T) {
 	}
 	if w := ask(h, "GET", "/v1/items?project=none", "", withToken); w.Body.String() != `{"items":[]}`+"\n" {
 		t.Errorf("an empty list is %s", w.Body)
+	}
+}
+
+// An item is named by the project that readers know, and says under which alias it came.
+func TestItemUnderAnAlias(t *testing.T) {
+	h := New(options(newFake()))
+	for _, it := range list(t, h, "/v1/items?project=apollo").Items {
+		if alias := it.Seq == 4; it.Project != "apollo" || (it.Alias == "acme/apollo") != alias {
+			t.Errorf("%d: project %q, alias %q", it.Seq, it.Project, it.Alias)
+		}
 	}
 }
 
@@ -153,7 +164,7 @@ func TestProjects(t *testing.T) {
 			break
 		}
 	}
-	if got := strings.Join(keys, ", "); got != "acme/apollo  1 0, apollo Apollo 2 1, hermes  2 0, zeus  1 1" {
+	if got := strings.Join(keys, ", "); got != "apollo Apollo 3 1, hermes  2 0, zeus  1 1" {
 		t.Errorf("got %s", got)
 	}
 }

@@ -174,8 +174,8 @@ func (h *Handler) refs(ctx context.Context, e *digest.Edition, wants func(string
 			return nil, err
 		}
 		for i := range items {
-			if key := h.o.Project(items[i].Project); wants(key, &items[i]) {
-				refs = append(refs, ref{items[i].Number, key, h.o.Title(key), items[i].Thread})
+			if key := h.o.Policy().Project(items[i].Project); wants(key, &items[i]) {
+				refs = append(refs, ref{items[i].Number, key, h.o.Policy().Title(key), items[i].Thread})
 			}
 		}
 	}

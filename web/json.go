@@ -14,6 +14,7 @@ type ItemJSON struct {
 	ID         string                   `json:"id"`  // digest.ItemID
 	Seq        int64                    `json:"seq"` // its number
 	Project    string                   `json:"project"`
+	Alias      string                   `json:"alias,omitempty"` // the key it came under, where that is an alias of project
 	Kind       string                   `json:"kind"`
 	Title      string                   `json:"title"`
 	Body       string                   `json:"body,omitempty"` // Markdown, untrusted
@@ -35,14 +36,18 @@ type ItemJSON struct {
 	Reasons    map[string]digest.Reason `json:"reasons,omitempty"`
 }
 
-// NewItemJSON is the outside form of an item.
-func NewItemJSON(i *digest.Item) ItemJSON {
-	return ItemJSON{
-		ID: digest.ItemID(i.Number), Seq: i.Number, Project: i.Project, Kind: i.Kind, Title: i.Title, Body: i.Body, URL: i.URL,
+// NewItemJSON is the outside form of an item; the policy resolves its project.
+func NewItemJSON(p *digest.Policy, i *digest.Item) ItemJSON {
+	j := ItemJSON{
+		ID: digest.ItemID(i.Number), Seq: i.Number, Project: p.Project(i.Project), Kind: i.Kind, Title: i.Title, Body: i.Body, URL: i.URL,
 		Author: i.Author, Thread: i.Thread, Event: i.Event, State: i.State, Level: i.Level, Urgent: i.Urgent,
 		Priority: i.Priority, Tags: i.Tags, Due: i.Due, Private: i.Private, Source: i.Source, Type: i.Tool,
 		OccurredAt: i.OccurredAt.UTC(), ReceivedAt: i.ReceivedAt.UTC(), Reasons: i.Reasons,
 	}
+	if j.Project != i.Project {
+		j.Alias = i.Project
+	}
+	return j
 }
 
 // ProjectJSON is a project as it is shown outside.

@@ -123,7 +123,7 @@ func (h *Handler) names(patterns []string) string {
 		if p == "*" {
 			return "all projects"
 		}
-		list = append(list, h.o.Title(p))
+		list = append(list, h.o.Policy().Title(p))
 	}
 	return strings.Join(list, ", ")
 }

@@ -65,9 +65,9 @@ type Options struct {
 	Ready    func(ctx context.Context) []Problem // what is not able to take or send; nil: nothing ever
 	Registry prometheus.Gatherer                 // nil: no /metrics
 
-	// Project resolves aliases, and Title gives a project's display title, as the cut of an edition has them; nil: the key.
-	Project func(key string) string
-	Title   func(key string) string
+	// Policy is the one in force: it resolves aliases and gives projects their titles, as at the cut of an edition. nil: it
+	// lists none.
+	Policy func() *digest.Policy
 
 	// Whole gives the text of the mail that an item was, with what its body leaves out, such as the mail it answers; empty
 	// where that is nothing, for other items, and for what is no longer kept. nil: always empty.
@@ -92,12 +92,9 @@ const maxReading = 4
 
 // New makes the handler. It panics if its own templates are broken, which a test finds.
 func New(o Options) *Handler {
-	same := func(key string) string { return key }
-	if o.Project == nil {
-		o.Project = same
-	}
-	if o.Title == nil {
-		o.Title = same
+	if o.Policy == nil {
+		none := digest.NewPolicy(digest.Policy{})
+		o.Policy = func() *digest.Policy { return none }
 	}
 	if o.Zone == nil {
 		o.Zone = time.UTC

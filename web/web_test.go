@@ -40,7 +40,7 @@ type fake struct {
 
 func (f *fake) Items(_ context.Context, q digest.ItemQuery) (list []digest.Item, err error) {
 	for _, it := range slices.Backward(f.items) {
-		if (q.Before == 0 || it.Number < q.Before) && (q.Project == "" || q.Project == it.Project) && (!q.Urgent || it.Urgent) &&
+		if (q.Before == 0 || it.Number < q.Before) && (len(q.Projects) == 0 || slices.Contains(q.Projects, it.Project)) && (!q.Urgent || it.Urgent) &&
 			len(list) < q.Limit {
 			list = append(list, it)
 		}
@@ -178,23 +178,14 @@ func newFake() *fake {
 	return f
 }
 
+var apollo = digest.NewPolicy(digest.Policy{Projects: []digest.Project{{Key: "apollo", Title: "Apollo", Aliases: []string{"acme/apollo"}}}})
+
 func options(f *fake) Options {
 	return Options{
 		Archive: f, Desk: f, Instance: key,
 		APIToken: func() [][]byte { return [][]byte{[]byte("old-token"), []byte("new-token")} },
 		Registry: prometheus.NewRegistry(),
-		Project: func(k string) string {
-			if k == "acme/apollo" {
-				return "apollo"
-			}
-			return k
-		},
-		Title: func(k string) string {
-			if k == "apollo" {
-				return "Apollo"
-			}
-			return k
-		},
+		Policy:  func() *digest.Policy { return apollo },
 		Log:     slog.New(slog.DiscardHandler),
 		Version: "1.2.3",
 	}
@@ -358,8 +349,8 @@ func TestOpenAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := newFake().items[1]
-	full.Author, full.Thread, full.Event, full.Level, full.Priority, full.Tags, full.Due, full.OccurredAt =
-		"a", "t", "e", "l", "low", []string{"x"}, "2026-01-01", nine
+	full.Project, full.Author, full.Thread, full.Event, full.Level, full.Priority, full.Tags, full.Due, full.OccurredAt =
+		"acme/apollo", "a", "t", "e", "l", "low", []string{"x"}, "2026-01-01", nine
 	for name := range fields(t, &full) {
 		if item.Properties[name] == nil {
 			t.Errorf("the item's %s is not described", name)
@@ -381,7 +372,7 @@ func TestOpenAPI(t *testing.T) {
 
 func fields(t *testing.T, it *digest.Item) map[string]any {
 	t.Helper()
-	b, err := json.Marshal(NewItemJSON(it))
+	b, err := json.Marshal(NewItemJSON(apollo, it))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ const titled = 200
 
 // threadTitled is the thread of a project's newest item of this title.
 func (h *house) threadTitled(ctx context.Context, project, title string) (string, error) {
-	items, err := h.store.Items(ctx, digest.ItemQuery{Project: project, Limit: titled})
+	items, err := h.store.Items(ctx, digest.ItemQuery{Projects: h.gen.Load().set.Policy.Keys(project), Limit: titled})
 	if err != nil {
 		return "", err
 	}

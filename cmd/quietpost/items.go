@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"quietpost/config"
@@ -31,27 +32,35 @@ func (*itemsListCmd) Example() string { return "quietpost items list --project a
 // Run lists.
 func (c *itemsListCmd) Run(e *env) error {
 	return e.with(func(ctx context.Context, db *sqlite.DB, cfg *config.Config) error {
-		items, err := db.Items(ctx, digest.ItemQuery{Project: digest.ProjectKey(c.Project), Urgent: c.Urgent, Limit: c.Limit})
+		policy, err := policyOf(cfg)
+		if err != nil {
+			return err
+		}
+		q := digest.ItemQuery{Urgent: c.Urgent, Limit: c.Limit}
+		if c.Project != "" {
+			q.Projects = policy.Keys(digest.ProjectKey(c.Project))
+		}
+		items, err := db.Items(ctx, q)
 		if err != nil {
 			return err
 		}
 		values, rows := []web.ItemJSON{}, []string(nil)
 		for i := range items {
 			it := &items[i]
-			values = append(values, web.NewItemJSON(it))
+			values = append(values, web.NewItemJSON(policy, it))
 			mark := ""
 			if it.Urgent {
 				mark = "urgent"
 			}
 			rows = append(rows, strings.Join([]string{digest.ItemID(it.Number), fmt.Sprint(it.Number), stamp(it.ReceivedAt, cfg.TimeZone),
-				it.Project, it.Kind, mark, digest.OneLine(it.Title, 80)}, "\t"))
+				policy.Project(it.Project), it.Kind, mark, digest.OneLine(it.Title, 80)}, "\t"))
 		}
 		return e.print(values, "ID\tNUMBER\tRECEIVED\tPROJECT\tKIND\t\tTITLE", rows)
 	})
 }
 
 type itemsShowCmd struct {
-	ID string `arg:"" help:"The item's id."`
+	ID string `arg:"" help:"The item's id, or its number."`
 }
 
 // Example is printed with the help.
@@ -59,20 +68,25 @@ func (*itemsShowCmd) Example() string { return "quietpost items show " + digest.
 
 // Run shows.
 func (c *itemsShowCmd) Run(e *env) error {
-	number, ok := digest.ItemNumber(c.ID)
-	if !ok {
-		return usage{fmt.Errorf("%q is no item id; `quietpost items list` shows them", c.ID)}
+	number, err := itemNumber(c.ID)
+	if err != nil {
+		return err
 	}
 	return e.with(func(ctx context.Context, db *sqlite.DB, cfg *config.Config) error {
 		it, err := db.Item(ctx, number)
 		if errors.Is(err, digest.ErrNotFound) {
 			return fmt.Errorf("no item %s; `quietpost items list` shows the newest", c.ID)
 		}
-		if err != nil || e.json {
-			if err == nil {
-				err = e.print([]web.ItemJSON{web.NewItemJSON(&it)}, "", nil)
-			}
+		if err != nil {
 			return err
+		}
+		policy, err := policyOf(cfg)
+		if err != nil {
+			return err
+		}
+		x := web.NewItemJSON(policy, &it)
+		if e.json {
+			return e.print([]web.ItemJSON{x}, "", nil)
 		}
 		out := func(name, value string) {
 			if value != "" {
@@ -82,7 +96,8 @@ func (c *itemsShowCmd) Run(e *env) error {
 		out("id", digest.ItemID(it.Number))
 		out("number", fmt.Sprint(it.Number))
 		out("title", it.Title)
-		out("project", it.Project+reason(&it, "project"))
+		out("project", x.Project+reason(&it, "project"))
+		out("alias", x.Alias)
 		out("kind", it.Kind+reason(&it, "kind"))
 		out("urgent", fmt.Sprint(it.Urgent)+reason(&it, "urgent"))
 		for _, f := range [][2]string{{"author", it.Author}, {"url", it.URL}, {"thread", it.Thread}, {"event", it.Event}, {"state", it.State},
@@ -99,6 +114,18 @@ func (c *itemsShowCmd) Run(e *env) error {
 		}
 		return nil
 	})
+}
+
+// itemNumber reads an item's id, or its number.
+func itemNumber(s string) (int64, error) {
+	if n, ok := digest.ItemNumber(s); ok {
+		return n, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1 {
+		return 0, usage{fmt.Errorf("%q is no item id; `quietpost items list` shows them", s)}
+	}
+	return n, nil
 }
 
 func reason(it *digest.Item, field string) string {

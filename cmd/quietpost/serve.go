@@ -112,8 +112,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Add
 		Refused: h.watch.refuse, TrustedProxies: cfg.HTTP.TrustedProxies, BaseURL: cfg.BaseURL})
 	h.web = web.New(web.Options{Archive: store, Desk: h.desk, Confirm: confirmer{h}, Instance: h.instance, Registry: h.registry, Ready: h.ready,
 		APIToken: func() [][]byte { return h.gen.Load().cfg.tokens },
-		Project:  func(key string) string { return h.gen.Load().set.Policy.Project(key) },
-		Title:    func(key string) string { return h.gen.Load().set.Policy.Title(key) },
+		Policy:   func() *digest.Policy { return h.gen.Load().set.Policy },
 		Whole:    wholeMail(store),
 		Zone:     cfg.TimeZone, Log: log, Version: version})
 	if err := h.lastRan(e.ctx); err != nil {

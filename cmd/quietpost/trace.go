@@ -31,11 +31,9 @@ type traceStep struct {
 
 // Run tells the way of one item, then for each person what became of it.
 func (c *traceCmd) Run(e *env) error {
-	number, ok := digest.ItemNumber(c.Item)
-	if !ok {
-		if _, err := fmt.Sscanf(c.Item, "%d", &number); err != nil || fmt.Sprint(number) != c.Item {
-			return usage{fmt.Errorf("%q is no item id; `quietpost items list` shows them", c.Item)}
-		}
+	number, err := itemNumber(c.Item)
+	if err != nil {
+		return err
 	}
 	return e.with(func(ctx context.Context, db *sqlite.DB, cfg *config.Config) error {
 		it, err := db.Item(ctx, number)

@@ -16,6 +16,10 @@ subscribers:
 `)
 	_, v := s.post(`{"project": "acme/apollo", "title": "Shop is down", "urgent": true, "key": "k-1"}`)
 	id := v["items"].([]any)[0].(map[string]any)["id"].(string)
+	if code, out := s.command("items", "show", "1"); code != 0 ||
+		!strings.Contains(out, "project      apollo (named by generic)") || !strings.Contains(out, "alias        acme/apollo") {
+		t.Errorf("%d: %s", code, out)
+	}
 	s.inbox.wait(t, 1)
 	s.clock.set(s.clock.now().Add(65 * time.Minute))
 	s.inbox.wait(t, 2)

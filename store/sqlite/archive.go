@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -25,18 +24,19 @@ func (db *DB) Items(ctx context.Context, q digest.ItemQuery) ([]digest.Item, err
 	if q.Urgent {
 		where += " AND urgent = 1"
 	}
-	if q.Project != "" {
-		// There is no index by project; its oldest and newest numbers bound the scan.
-		var first, newest int64
-		err := db.read.QueryRowContext(ctx, "SELECT first, newest FROM projects WHERE project = ?", q.Project).Scan(&first, &newest)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil, nil
+	if len(q.Projects) > 0 {
+		in, keys := " IN (?"+strings.Repeat(", ?", len(q.Projects)-1)+")", []any{}
+		for _, key := range q.Projects {
+			keys = append(keys, key)
 		}
-		if err != nil {
+		// There is no index by project; their oldest and newest numbers bound the scan.
+		var first, newest sql.NullInt64
+		err := db.read.QueryRowContext(ctx, "SELECT min(first), max(newest) FROM projects WHERE project"+in, keys...).Scan(&first, &newest)
+		if err != nil || !first.Valid {
 			return nil, translate(err)
 		}
-		where += " AND number >= ? AND number <= ? AND project = ?"
-		args = append(args, first, newest, q.Project)
+		where += " AND number >= ? AND number <= ? AND project" + in
+		args = append(append(args, first.Int64, newest.Int64), keys...)
 	}
 	return collect(ctx, db.read, scanItem, "SELECT "+itemColumns+" FROM items WHERE "+where+" ORDER BY number DESC LIMIT ?",
 		append(args, q.Limit)...)

@@ -18,7 +18,7 @@ func (m *Memory) Items(ctx context.Context, q digest.ItemQuery) ([]digest.Item, 
 	var out []digest.Item
 	for i := len(m.items) - 1; i >= 0 && len(out) < q.Limit; i-- {
 		it := m.items[i]
-		if (q.Before == 0 || it.Number < q.Before) && (q.Project == "" || it.Project == q.Project) && (!q.Urgent || it.Urgent) {
+		if (q.Before == 0 || it.Number < q.Before) && (len(q.Projects) == 0 || slices.Contains(q.Projects, it.Project)) && (!q.Urgent || it.Urgent) {
 			out = append(out, cloneItem(it))
 		}
 	}

@@ -326,7 +326,7 @@ func (m *machine) recordBounce(r *rapid.T) {
 // read asks what the comparison of everything does not.
 func (m *machine) read(r *rapid.T) {
 	q := digest.ItemQuery{Before: rapid.Int64Range(0, 9).Draw(r, "before"), Urgent: rapid.Bool().Draw(r, "urgent"),
-		Project: rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(r, "project"), Limit: rapid.IntRange(0, 5).Draw(r, "limit")}
+		Projects: rapid.SampledFrom([][]string{nil, {"a"}, {"b"}, {"c"}, {"a", "b"}}).Draw(r, "projects"), Limit: rapid.IntRange(0, 5).Draw(r, "limit")}
 	both(r, m, "Items", func(s digest.Store) ([]digest.Item, error) { return s.Items(bg, q) })
 	after, upTo := rapid.Int64Range(0, 9).Draw(r, "after"), rapid.Int64Range(0, 9).Draw(r, "up to")
 	excerpt := rapid.IntRange(0, 9).Draw(r, "excerpt")
