@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -64,7 +65,9 @@ type house struct {
 	registry *prometheus.Registry
 
 	gen  atomic.Pointer[generation]
-	stop func() // ends the loops of the generation, and waits
+	stop func() // ends the loops of the generation, and waits for all but the senders
+
+	sending sync.WaitGroup // the senders of all generations: one that was replaced still brings its last exchange to an end
 
 	troubles map[string]trouble // by inbox: what the operators were told; of one loop
 
@@ -150,7 +153,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Add
 	if ready != nil {
 		ready(h, l.Addr())
 	}
-	h.wait(ctx, hup, served)
+	err = h.wait(ctx, hup, served)
 
 	notify(log, daemon.SdNotifyStopping)
 	log.Info("stopping")
@@ -161,8 +164,9 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Add
 	}
 	end()
 	h.stop()
+	h.sending.Wait()
 	log.Info("stopped")
-	return nil
+	return err
 }
 
 // ready tells what cannot take or send now.
@@ -199,8 +203,9 @@ func (h *house) routes() http.Handler {
 	return mux
 }
 
-// wait returns when the daemon is to stop; until then it reloads on SIGHUP and answers the watchdog.
-func (h *house) wait(ctx context.Context, hup <-chan os.Signal, served <-chan error) {
+// wait returns when the daemon is to stop, with an error where nobody asked it to; until then it reloads on SIGHUP and answers the
+// watchdog.
+func (h *house) wait(ctx context.Context, hup <-chan os.Signal, served <-chan error) error {
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || every == 0 {
 		every = 2 * time.Hour // no watchdog: a timer that hardly ever goes off
@@ -210,10 +215,9 @@ func (h *house) wait(ctx context.Context, hup <-chan os.Signal, served <-chan er
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case err := <-served:
-			h.log.Error("the HTTP server ended", "error", err)
-			return
+			return fmt.Errorf("http.listen: nothing can be posted any more: %w", err)
 		case <-hup:
 			h.reload(ctx)
 		case <-dog.C:

@@ -364,3 +364,30 @@ func TestTheWatchdogIsAnswered(t *testing.T) {
 	s.clock.set(s.clock.now().Add(2 * stuckAfter))
 	s.until("no loop counts as stuck", func() bool { return s.house.gen.Load().stuck(s.clock.now()) == "" })
 }
+
+// TestASlowMailServerIsNoLoopThatHangs: the watchdog would end the service in the middle of a mail, which goes again then.
+func TestASlowMailServerIsNoLoopThatHangs(t *testing.T) {
+	t.Parallel()
+	people := "subscribers:\n"
+	for i := range 6 {
+		people += fmt.Sprintf("  - {address: p%d@example.com, schedule: \"0 9 * * *\"}\n", i)
+	}
+	s := newService(t, people)
+	var stuck []string
+	s.refuse(func(to string) error { // two minutes a mail, while all other loops come round
+		for range 4 {
+			s.clock.set(s.clock.now().Add(30 * time.Second))
+			time.Sleep(3 * testTick)
+			if name := s.house.gen.Load().stuck(s.clock.now()); strings.HasPrefix(name, "sender") {
+				stuck = append(stuck, name+" at "+to)
+			}
+		}
+		return nil
+	})
+	s.post(`{"project": "apollo", "title": "One"}`)
+	s.must(s.clock.at("2026-11-23 09:00:30"))
+	s.inbox.wait(t, 6)
+	if len(stuck) > 0 {
+		t.Errorf("counts as stuck: %v", stuck)
+	}
+}
