@@ -33,6 +33,9 @@ type generation struct {
 	faults map[string]error     // what each loop cannot do now
 	slots  time.Time            // when next slots were last healed
 	swept  time.Time            // when retention was last at work
+
+	servers []tlsServer // whose certificates are looked at
+	looked  time.Time   // when that was done last
 }
 
 // stuckAfter is how long a loop may take to come round: longer than one message's exchange.
@@ -90,6 +93,7 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 		}
 		g.boxes = append(g.boxes, b)
 	}
+	g.servers = tlsServers(h.e, cfg)
 	return g, ctx.Err()
 }
 
@@ -143,6 +147,9 @@ func (h *house) settle(ctx context.Context, g *generation) error {
 func (h *house) start(ctx context.Context, g *generation) {
 	h.hooks.SetTools(g.cfg.tools)
 	h.hooks.SetSources(g.sources)
+	if old := h.gen.Load(); old != nil {
+		g.reached(old.unreached()) // until a mail leaves, nobody knows better
+	}
 	h.gen.Store(g)
 	service := ctx
 	ctx, cancel := context.WithCancel(service)
@@ -171,7 +178,7 @@ func (h *house) start(ctx context.Context, g *generation) {
 			}
 		})
 	}
-	loop("inboxes", nil, h.tickInboxes)
+	loop(expiresLoop, nil, h.tickExpires)
 	h.stop = func() {
 		cancel()
 		wg.Wait() // not for the senders: a reload must not cut off a server that is slow, which is how mails come twice
@@ -341,6 +348,12 @@ func (g *generation) reached(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.smtp = err
+}
+
+func (g *generation) unreached() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.smtp
 }
 
 func (g *generation) note(name string, err error) {

@@ -69,8 +69,6 @@ type house struct {
 
 	sending sync.WaitGroup // the senders of all generations: one that was replaced still brings its last exchange to an end
 
-	troubles map[string]trouble // by inbox: what the operators were told; of one loop
-
 	alerts chan struct{} // kicks: they only save waiting
 	outbox chan struct{}
 	owed   digest.Owed
@@ -102,8 +100,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Add
 	defer closing(&err, store.Close)
 
 	h := &house{e: e, log: log, file: file, store: store, desk: &digest.Desk{Store: store}, registry: prometheus.NewRegistry(),
-		troubles: map[string]trouble{},
-		alerts:   make(chan struct{}, 1), outbox: make(chan struct{}, 1), watch: watch{kick: make(chan struct{}, 1)}}
+		alerts: make(chan struct{}, 1), outbox: make(chan struct{}, 1), watch: watch{kick: make(chan struct{}, 1)}}
 	h.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	h.metrics = newMetrics(h.registry, store)
 	if h.instance, err = store.InstanceKey(e.ctx); err != nil {
@@ -120,6 +117,9 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Add
 		Whole:    wholeMail(store),
 		Zone:     cfg.TimeZone, Log: log, Version: version})
 	if err := h.lastRan(e.ctx); err != nil {
+		return err
+	}
+	if err := h.resumeNotices(e.ctx); err != nil {
 		return err
 	}
 	freed, err := store.FreeLeases(e.ctx, e.now())

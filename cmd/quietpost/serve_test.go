@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -125,6 +126,8 @@ type service struct {
 	house *house
 	hup   chan os.Signal
 	stop  func() error
+
+	dialTLS func(ctx context.Context, addr string) (*tls.ConnectionState, error)
 }
 
 func newService(t *testing.T, more string) *service {
@@ -173,7 +176,7 @@ func (s *service) must(err error) {
 
 func (s *service) env(ctx context.Context) *env {
 	return &env{ctx: ctx, stdin: strings.NewReader(""), stdout: io.Discard, stderr: &s.log, getenv: func(string) string { return "" }, now: s.clock.now, uptime: s.clock.uptime,
-		tick: testTick, shipped: testTools}
+		tick: testTick, shipped: testTools, dialTLS: s.dialTLS}
 }
 
 // testTick is a daemon's in a test: what a loop would do after a second need not be waited for.
