@@ -124,6 +124,9 @@ func (db *DB) sameService(ctx context.Context, path string) (why string, err err
 	return "it is new and empty", nil
 }
 
+// received are the sorts of sweeps over what a copy brings back.
+const received = "'raw', 'items', 'receipts'"
+
 // takeOver keeps of the copy what was received; all else, and what was received later, comes from the database at path.
 func (db *DB) takeOver(ctx context.Context, path string, r *Restored) error {
 	return db.alone(ctx, func(c *sql.Conn) error {
@@ -149,10 +152,18 @@ func (db *DB) takeOver(ctx context.Context, path string, r *Restored) error {
 			case "receipts", "receipt_bytes", "items":
 				run = append(run, "INSERT OR IGNORE INTO main."+name+" SELECT * FROM old."+name)
 			case "counts":
+			case "sweeps": // what the copy brings back is swept from where the copy was
+				run = append(run, "DELETE FROM main.sweeps WHERE what NOT IN ("+received+")",
+					"UPDATE main.sweeps SET up_to = min(up_to, coalesce((SELECT o.up_to FROM old.sweeps o WHERE o.what = sweeps.what), 0))",
+					"INSERT INTO main.sweeps SELECT * FROM old.sweeps WHERE what NOT IN ("+received+")")
 			default:
 				run = append(run, "DELETE FROM main."+name, "INSERT INTO main."+name+" SELECT * FROM old."+name)
 			}
 		}
+		run = append(run, // and it is not gone any more for who stood still
+			`UPDATE main.swept SET items = items - (SELECT count(*) FROM main.items i WHERE i.number > after AND i.number <= swept.up_to
+				AND i.project = swept.project AND i.kind = swept.kind)`,
+			"DELETE FROM main.swept WHERE items <= 0")
 		run = append(run, "DELETE FROM main.sqlite_sequence WHERE name NOT IN ('receipts', 'items')",
 			"INSERT INTO main.sqlite_sequence SELECT name, seq FROM old.sqlite_sequence WHERE name NOT IN ('receipts', 'items')",
 			"DELETE FROM counts",
