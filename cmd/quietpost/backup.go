@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,7 +8,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"quietpost/config"
 	"quietpost/store/sqlite"
 )
 
@@ -24,24 +22,27 @@ func (*backupCmd) Example() string {
 
 // Run copies.
 func (c *backupCmd) Run(e *env) error {
-	return e.with(func(ctx context.Context, db *sqlite.DB, _ *config.Config) error {
-		if err := db.Backup(ctx, c.File); err != nil {
-			if errors.Is(err, fs.ErrExist) {
-				return fmt.Errorf("%s is there already; choose another name or remove it", c.File)
-			}
-			return err
-		}
-		newest, err := db.Newest(ctx)
-		if err != nil {
-			return err
-		}
-		info, err := os.Stat(c.File)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(e.stdout, "%s: %d KiB, up to item number %d or a little before\n", c.File, info.Size()>>10, newest)
-		return nil
-	})
+	cfg, err := e.read()
+	if err != nil {
+		return err
+	}
+	dir, err := resolve(cfg.DataDir)
+	if err != nil {
+		return fmt.Errorf("data_dir: %w", err)
+	}
+	newest, err := sqlite.Copy(e.ctx, filepath.Join(dir, "quietpost.db"), c.File)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already; choose another name or remove it", c.File)
+	}
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(c.File)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "%s: %d KiB, up to item number %d\n", c.File, info.Size()>>10, newest)
+	return nil
 }
 
 type restoreCmd struct {
@@ -106,5 +107,5 @@ func ownedAs(path, dir string) error {
 	if !ok || os.Geteuid() != 0 {
 		return nil
 	}
-	return errors.Join(os.Chown(path, int(st.Uid), int(st.Gid)), os.Chown(path+".lock", int(st.Uid), int(st.Gid)))
+	return os.Chown(path, int(st.Uid), int(st.Gid))
 }

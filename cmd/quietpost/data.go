@@ -13,7 +13,7 @@ import (
 	"quietpost/store/sqlite"
 )
 
-// open opens the database of the configuration; the daemon may run beside.
+// open opens the database of the configuration; the daemon may run beside, also an older one: only the daemon converts a database.
 func (e *env) open() (*sqlite.DB, *config.Config, error) {
 	cfg, err := e.read()
 	if err != nil {
@@ -26,7 +26,9 @@ func (e *env) open() (*sqlite.DB, *config.Config, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("data_dir: %w", err)
 	}
-	db, err := sqlite.Open(e.ctx, filepath.Join(dir, "quietpost.db"), sqlite.Options{})
+	path := filepath.Join(dir, "quietpost.db")
+	_, err = os.Stat(path)
+	db, err := sqlite.Open(e.ctx, path, sqlite.Options{NoMigrate: err == nil})
 	return db, cfg, err
 }
 

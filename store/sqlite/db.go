@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -79,7 +80,11 @@ func open(ctx context.Context, path string, opts Options, steps fs.FS) (_ *DB, e
 	if db.codec, err = newCodec(); err != nil {
 		return nil, err
 	}
-	db.write = sql.OpenDB(newConnector(path, opts.BusyTimeout, writing))
+	kind := writing
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+		kind = making
+	}
+	db.write = sql.OpenDB(newConnector(path, opts.BusyTimeout, kind))
 	db.write.SetMaxOpenConns(1)
 	if err := check(ctx, db.write, opts.BusyTimeout, writing); err != nil {
 		return nil, err
@@ -127,9 +132,7 @@ func (db *DB) Close() error {
 
 // Backup writes a consistent copy to a new file of mode 0600 while the database is in use. An existing file is refused.
 func (db *DB) Backup(ctx context.Context, path string) error {
-	from := sql.OpenDB(newConnector(db.path, 5*time.Second, copying))
-	defer from.Close()
-	return translate(copyTo(ctx, from, path))
+	return copyFrom(ctx, newConnector(db.path, 5*time.Second, copying), path)
 }
 
 // Probe writes a page: it finds out whether the database can be written. It counts, since SQLite writes nothing where
@@ -164,11 +167,28 @@ func makeFile(path string, opts Options) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	return createFile(path)
+}
+
+// createFile makes a file if it is not there. What root makes belongs to its folder's owner: a command that root runs before the service's first
+// start must not lock the service out.
+func createFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	return f.Close()
+	defer f.Close()
+	info, err := os.Stat(filepath.Dir(path))
+	if err != nil || os.Geteuid() != 0 {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return f.Chown(int(st.Uid), int(st.Gid))
+	}
+	return nil
 }
 
 // The kinds of connection.
@@ -176,8 +196,10 @@ type role int
 
 const (
 	writing role = iota
+	making       // writing to a new file: only there auto_vacuum can be set, and where it is set again that is a write, which a full disk refuses
 	reading
-	copying // reads only, but without query_only, which would forbid VACUUM INTO
+	copying      // reads only, but without query_only, which would forbid VACUUM INTO
+	copyingAlone // and nobody else has the file open
 )
 
 const (
@@ -202,10 +224,12 @@ func newConnector(path string, busy time.Duration, r role) connector {
 	q.Set("_stmt_cache_size", "64")
 	c := connector{driver: &sqlite3.SQLiteDriver{}}
 	switch r {
-	case writing:
+	case writing, making:
+		if r == making {
+			q.Set("_auto_vacuum", "incremental")
+		}
 		q.Set("_journal_mode", "WAL")
 		q.Set("_synchronous", "FULL") // the driver's default NORMAL forgets commits at a power cut
-		q.Set("_auto_vacuum", "incremental")
 		q.Set("_txlock", "immediate") // a deferred one that turns into a writer ignores busy_timeout
 		q.Set("_foreign_keys", "on")
 		q.Set("_cache_size", strconv.Itoa(writerCache))
@@ -219,8 +243,11 @@ func newConnector(path string, busy time.Duration, r role) connector {
 		q.Set("mode", "ro")
 		q.Set("_query_only", "true")
 		q.Set("_cache_size", strconv.Itoa(readerCache))
-	case copying:
+	case copying, copyingAlone:
 		q.Set("mode", "ro")
+		if r == copyingAlone {
+			q.Set("immutable", "1")
+		}
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}
 	c.dsn = u.String()

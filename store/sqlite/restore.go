@@ -243,7 +243,11 @@ func cloneTo(ctx context.Context, from, to string) error {
 	if _, err := os.Stat(from); err != nil {
 		return err
 	}
-	src := sql.OpenDB(newConnector(from, 5*time.Second, copying))
+	return copyFrom(ctx, newConnector(from, 5*time.Second, copying), to)
+}
+
+func copyFrom(ctx context.Context, from connector, to string) error {
+	src := sql.OpenDB(from)
 	defer src.Close()
 	return translate(copyTo(ctx, src, to))
 }
