@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"quietpost/store/sqlite"
 )
@@ -89,8 +90,14 @@ func (c *restoreCmd) Run(e *env) error {
 	}
 	out("Nothing could be taken over from the database before (%s). So:", r.Why)
 	out("- Numbers go on at %d, above any that the lost database can have given.", r.Jump+1)
-	out("- Each reader's next digest begins there. Items that the copy holds and a reader has not been sent do not come by themselves;")
-	out("  `quietpost send ADDRESS --catch-up 7d` sends the last seven days' again, also what had been sent.")
+	out("- Each reader's next digest begins there. What was received after the copy is lost: `quietpost audit` tells of that gap.")
+	if r.Unsent > 0 {
+		out("- %d updates in the copy had not been in everybody's digest, the oldest of %s. They do not come by themselves:", r.Unsent, stamp(r.UnsentAt, cfg.TimeZone))
+		out("  `quietpost send ADDRESS --catch-up %dd` sends them, and what else came in that time, also what was sent before.",
+			int(e.now().Sub(r.UnsentAt)/(24*time.Hour))+1)
+	} else {
+		out("- All that the copy holds had been sent; `quietpost send ADDRESS --catch-up 7d` would send the last seven days' once more.")
+	}
 	out("- %d mails that were on their way in the copy are given up: they may have been delivered since.", r.Dropped)
 	out("- Inboxes are read on from where the copy stood: mails that came since appear once more.")
 	out("- Who left or changed something after %s has to say so again.", stamp(r.LastAt, cfg.TimeZone))

@@ -28,9 +28,12 @@ type Restored struct {
 	Later     int64
 
 	// Without it, numbers go on behind Jump, past any number the lost database may have given; all cursors stand there;
-	// Dropped mails that waited in the copy are given up, because nobody knows whether they were delivered since.
-	Jump    int64
-	Dropped int64
+	// Dropped mails that waited in the copy are given up, because nobody knows whether they were delivered since. Unsent of the copy's items
+	// some reader had not been served with when it was made, the oldest received at UnsentAt.
+	Jump     int64
+	Dropped  int64
+	Unsent   int64
+	UnsentAt time.Time
 }
 
 // fastest is the most items a second that a lost database is thought to have numbered since the copy was made.
@@ -202,6 +205,11 @@ func (db *DB) jump(ctx context.Context, now time.Time, r *Restored) error {
 		}
 		r.Dropped, err = changed(ctx, c, "UPDATE outbox SET state = ?, done_at = ?, answer = ? WHERE state IN (?, ?)",
 			digest.Failed, at(now), "given up: restored from a copy, and it may have been delivered since", digest.Queued, digest.Sending)
+		if err != nil {
+			return err
+		}
+		err = c.QueryRowContext(ctx, `SELECT count(*), min(received_at) FROM items WHERE number > (SELECT min(cursor) FROM subscriptions
+			WHERE NOT ended AND subscriber IN (SELECT id FROM subscribers WHERE state <> ?))`, digest.Left).Scan(&r.Unsent, instant{&r.UnsentAt})
 		if err != nil {
 			return err
 		}

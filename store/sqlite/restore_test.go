@@ -185,7 +185,7 @@ func TestRestoreWithoutTheOld(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.TakenOver || r.Why == "" || r.Dropped != 1 || r.Jump < 15+47*3600*fastest {
+			if r.TakenOver || r.Why == "" || r.Dropped != 1 || r.Unsent != 3 || !r.UnsentAt.Equal(t0.Add(13*time.Minute)) || r.Jump < 15+47*3600*fastest {
 				t.Errorf("restored: %+v", r)
 			}
 			now := openAt(t, path, Options{})
