@@ -295,7 +295,7 @@ func (d *Desk) resume(ctx context.Context, is func(*Subscriber) bool) (Subscribe
 		return true
 	})
 	if err == nil && state != Paused && state != Suspended && state != Active {
-		err = fmt.Errorf("%s is %s: %w", s.Address, state, ErrConflict)
+		err = &InactiveError{s.Address, state}
 	}
 	return s, err
 }

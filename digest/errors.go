@@ -13,6 +13,17 @@ var (
 	ErrUnavailable = errors.New("cannot be stored now") // full disk, I/O error: nothing was kept, ask again
 )
 
+// An InactiveError says that a person gets no mail now. It counts as ErrConflict.
+type InactiveError struct {
+	Address string
+	State   string // Paused, Suspended, Left or Pending
+}
+
+func (e *InactiveError) Error() string { return e.Address + " is " + e.State }
+
+// Is makes it an ErrConflict.
+func (e *InactiveError) Is(target error) bool { return target == ErrConflict }
+
 // A SendError is a Transport's answer when a message was not taken. Any other error from a Transport counts as
 // temporary with code 0.
 type SendError struct {

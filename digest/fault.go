@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// A Fault keeps the service from its work now.
+// A Fault keeps the service from its work now, or soon will.
 type Fault struct {
-	Cause string // what is told of apart: FaultDisk, FaultMail, …, or a loop's name
-	Text  string // what is wrong, in the words of who found it
+	Cause  string        // what is told of apart: FaultDisk, FaultMail, …, or a loop's name; which of several stands behind a slash
+	Text   string        // what is wrong, in the words of who found it; empty: as it was
+	Before time.Duration // how long it had lasted when it was found
 }
 
 // Causes of faults that are told in words of their own.
@@ -17,6 +18,11 @@ const (
 	FaultDisk  = "disk"  // the database cannot be written or read
 	FaultMail  = "mail"  // no mail server takes anything
 	FaultClock = "clock" // it was set
+
+	// Of one inbox or server.
+	FaultInbox   = "inbox"   // it cannot be read
+	FaultAfter   = "after"   // its server refuses what is to be done with mails that are stored
+	FaultExpires = "expires" // a certificate or token is good for a few days only, or not any more
 )
 
 // A Notice is what the operators are to be told.
@@ -57,9 +63,11 @@ func (n *Notices) Next(up time.Duration, found []Fault) (tell []Notice) {
 			n.causes[f.Cause] = c
 		}
 		if !c.going {
-			c.going, c.told, c.since = true, false, up
+			c.going, c.told, c.since = true, false, up-f.Before
 		}
-		c.text, c.seen = f.Text, up
+		if c.seen = up; f.Text != "" {
+			c.text = f.Text
+		}
 		if !c.told && up-c.since >= faultLasts && up >= c.free {
 			c.told, c.free = true, up+faultAgain
 			if f.Cause != FaultMail {
@@ -71,7 +79,7 @@ func (n *Notices) Next(up time.Duration, found []Fault) (tell []Notice) {
 		if c.going && up-c.seen >= faultCalm {
 			c.going = false
 			if c.told {
-				tell = append(tell, Notice{Fault{name, c.text}, true, c.seen - c.since})
+				tell = append(tell, Notice{Fault{Cause: name, Text: c.text}, true, c.seen - c.since})
 			}
 		}
 	}
@@ -84,6 +92,31 @@ func (n *Notices) Untold(up time.Duration, name string) {
 	if c := n.causes[name]; c != nil {
 		c.told, c.free = false, up+faultLasts
 	}
+}
+
+// Going are the causes that were told, or are to be told when they are over, and how long each has lasted.
+func (n *Notices) Going(up time.Duration) map[string]time.Duration {
+	going := map[string]time.Duration{}
+	for name, c := range n.causes {
+		if c.going && c.told {
+			going[name] = up - c.since
+		}
+	}
+	return going
+}
+
+// Resume takes up what was Going when the service stopped. It is for the beginning.
+func (n *Notices) Resume(up time.Duration, going map[string]time.Duration) {
+	n.causes = map[string]*cause{}
+	for name, lasted := range going {
+		n.causes[name] = &cause{since: up - lasted, seen: up, going: true, told: true, free: up + faultAgain}
+	}
+}
+
+// RunsOut tells whether what is good from one instant until another is to be renewed now: in the last sixth of its time, and no earlier than
+// two weeks before its end. Who renews by a program does so at a third.
+func RunsOut(from, until, now time.Time) bool {
+	return now.After(until.Add(-min(until.Sub(from)/6, 14*24*time.Hour)))
 }
 
 // A Clock compares the wall clock with one that nobody can set, and finds out when it was set. Its zero value is ready; it

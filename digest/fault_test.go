@@ -34,7 +34,7 @@ func TestNotices(t *testing.T) {
 			for m := range 24 * 60 {
 				var found []Fault
 				if c.found(m) {
-					found = []Fault{{c.cause, fmt.Sprint("since ", m)}}
+					found = []Fault{{Cause: c.cause, Text: fmt.Sprint("since ", m)}}
 				}
 				for _, w := range n.Next(time.Duration(m)*time.Minute, found) {
 					s := fmt.Sprint(m, " ", w.Cause)
@@ -53,7 +53,7 @@ func TestNotices(t *testing.T) {
 
 func TestNoticesOfTwoCausesDoNotTouch(t *testing.T) {
 	var n Notices
-	both := []Fault{{FaultDisk, "full"}, {"alerts", "stuck"}}
+	both := []Fault{{Cause: FaultDisk, Text: "full"}, {Cause: "alerts", Text: "stuck"}}
 	n.Next(0, both)
 	if got := n.Next(time.Minute, both); len(got) != 2 || got[0].Cause != "alerts" || got[1].Text != "full" {
 		t.Errorf("%+v", got)
@@ -63,11 +63,50 @@ func TestNoticesOfTwoCausesDoNotTouch(t *testing.T) {
 	}
 }
 
+// TestNoticesOutliveARestart: what was told is not told again, and what was mended meanwhile is over.
+func TestNoticesOutliveARestart(t *testing.T) {
+	var n Notices
+	both := []Fault{{Cause: "inbox/updates", Text: "refused", Before: 10 * time.Minute}, {Cause: FaultMail, Text: "gone"}}
+	if got := n.Next(0, both); len(got) != 1 || got[0].Cause != "inbox/updates" || got[0].Lasted != 10*time.Minute {
+		t.Errorf("what has lasted is told at once: %+v", got)
+	}
+	n.Next(time.Minute, both)
+	going := n.Going(2 * time.Minute)
+	if len(going) != 2 || going["inbox/updates"] != 12*time.Minute || going[FaultMail] != 2*time.Minute {
+		t.Errorf("%v", going)
+	}
+	var after Notices
+	after.Resume(time.Hour, going) // another boot, another uptime
+	for m := range 30 {
+		if got := after.Next(time.Hour+time.Duration(m)*time.Minute, both[:1]); len(got) > 0 && got[0].Cause != FaultMail {
+			t.Errorf("minute %d: %+v", m, got)
+		} else if (len(got) > 0) != (m == 1) || len(got) > 0 && (!got[0].Over || got[0].Lasted != 2*time.Minute) {
+			t.Errorf("minute %d: %+v", m, got)
+		}
+	}
+	if got := after.Next(time.Hour+31*time.Minute, nil); len(got) != 1 || !got[0].Over || got[0].Lasted != 12*time.Minute+29*time.Minute {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestRunsOut(t *testing.T) {
+	for _, c := range []struct{ days, first int }{{90, 76}, {365, 351}, {6, 5}, {36500, 36486}} {
+		until := noon.Add(time.Duration(c.days) * 24 * time.Hour)
+		first := 0
+		for !RunsOut(noon, until, noon.Add(time.Duration(first)*24*time.Hour+time.Hour)) {
+			first++
+		}
+		if first != c.first {
+			t.Errorf("good for %d days: told on day %d, want %d", c.days, first, c.first)
+		}
+	}
+}
+
 func TestANoticeThatCouldNotBeSentIsSentLater(t *testing.T) {
 	var n Notices
 	told := 0
 	for m := range 30 {
-		for range n.Next(time.Duration(m)*time.Minute, []Fault{{FaultDisk, "full"}}) {
+		for range n.Next(time.Duration(m)*time.Minute, []Fault{{Cause: FaultDisk, Text: "full"}}) {
 			if told++; m < 10 {
 				n.Untold(time.Duration(m)*time.Minute, FaultDisk)
 			}

@@ -43,17 +43,17 @@ func TestWhatASenderCouldNotWriteDownItDoesNotForget(t *testing.T) {
 	_, err := h.builder.TickDigests(h.ctx, h.now, h.set)
 	h.must(err)
 	h.server.answer = func(*digest.Message) error { store.full = true; return nil }
-	done, err := h.sender.Batch(h.ctx)
+	done, err := h.sender.Batch(h.ctx, h.ctx)
 	if !errors.Is(err, digest.ErrUnavailable) || len(done) != 0 || len(h.server.mails) != 1 {
 		t.Fatalf("%v, %d done, %d mails", err, len(done), len(h.server.mails))
 	}
 	h.at("2026-11-23 12:00:00")
-	if _, err = other.Batch(h.ctx); !errors.Is(err, digest.ErrUnavailable) {
+	if _, err = other.Batch(h.ctx, h.ctx); !errors.Is(err, digest.ErrUnavailable) {
 		t.Fatal(err)
 	}
 	store.full, h.server.answer = false, nil
 	for _, s := range []*digest.Sender{&other, h.sender} {
-		_, err = s.Batch(h.ctx)
+		_, err = s.Batch(h.ctx, h.ctx)
 		h.must(err)
 	}
 	if len(h.server.mails) != 2 || h.server.mails[0].To == h.server.mails[1].To {

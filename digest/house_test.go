@@ -134,7 +134,7 @@ func (h *house) tick() []string {
 	h.must(errors.Join(append(a.Faults, d.Faults...)...))
 	before := len(h.server.mails)
 	for {
-		done, err := h.sender.Batch(h.ctx)
+		done, err := h.sender.Batch(h.ctx, h.ctx)
 		h.must(err)
 		if len(done) == 0 {
 			break
@@ -350,7 +350,7 @@ func TestStoppingGivesTheBatchBack(t *testing.T) {
 	h.must(err)
 	ctx, stop := context.WithCancel(h.ctx)
 	h.server.answer = func(*digest.Message) error { stop(); return nil }
-	if _, err := h.sender.Batch(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := h.sender.Batch(ctx, ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	h.server.answer = nil

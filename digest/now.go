@@ -14,7 +14,7 @@ type Now struct {
 }
 
 // SendNow cuts the digests of one person now, the cursors moved as at a slot; the next slot stays what it is. ErrNotFound if
-// there is no such person, ErrConflict if they get no mail or somebody else was first.
+// there is no such person, an InactiveError if they get no mail, ErrConflict if somebody else was first.
 func (b *Builder) SendNow(ctx context.Context, now time.Time, set *Settings, address string) ([]Now, error) {
 	return b.now(ctx, now, set, address, nil, time.Time{}, OccasionDigest, true)
 }
@@ -35,7 +35,7 @@ func (b *Builder) now(ctx context.Context, now time.Time, set *Settings, address
 	occasion string, commit bool) (out []Now, err error) {
 	who, err := b.person(ctx, address)
 	if err == nil && commit && who.State != Active {
-		err = fmt.Errorf("%s is %s: %w", who.Address, who.State, ErrConflict)
+		err = &InactiveError{who.Address, who.State}
 	}
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ type Sender struct {
 	Timeout   time.Duration    // of one message's exchange
 	Now       func() time.Time // an exchange takes its time, so that one now is not enough
 	Jitter    func() float64   // in [0,1)
+	Beat      func()           // called before each message, so that a slow server is not taken for a loop that hangs; nil for nobody
 
 	// Bounced hears of each recipient that was refused for good, or until we gave up, and of each refusal of our mail; nil for
 	// nobody.
@@ -36,8 +37,9 @@ const batch = 8
 const stopGrace = 7 * time.Second
 
 // Batch leases and sends up to a batch. It gives what was done with each; a message whose report could not be written is
-// not among them: its report is Owed. When ctx ends, the rest of the batch is given back at once.
-func (s *Sender) Batch(ctx context.Context) (done []Sent, err error) {
+// not among them: its report is Owed. When ctx ends, the rest of the batch is given back at once, and the exchange that goes on
+// is brought to its end; only when service ends too is it given no more than a few seconds.
+func (s *Sender) Batch(ctx, service context.Context) (done []Sent, err error) {
 	if err := s.Owed.write(ctx, s.Store, s.Now()); err != nil {
 		return nil, err
 	}
@@ -60,7 +62,10 @@ func (s *Sender) Batch(ctx context.Context) (done []Sent, err error) {
 		if ctx.Err() != nil {
 			return done, errors.Join(ctx.Err(), s.giveBack(msgs[i:]))
 		}
-		r, sendErr := s.send(ctx, &msgs[i])
+		if s.Beat != nil {
+			s.Beat()
+		}
+		r, sendErr := s.send(ctx, service, &msgs[i])
 		if err := s.report(ctx, r); err != nil {
 			return done, errors.Join(err, s.giveBack(msgs[i+1:]))
 		}
@@ -103,12 +108,12 @@ type Sent struct {
 	Err     error
 }
 
-func (s *Sender) send(ctx context.Context, m *Message) (Report, error) {
+func (s *Sender) send(ctx, service context.Context, m *Message) (Report, error) {
 	// An exchange that has begun is brought to its end also when the service stops: that is what keeps mails from
 	// going twice. Its own deadline bounds it.
 	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Timeout)
 	defer cancel()
-	hurry := context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })
+	hurry := context.AfterFunc(service, func() { time.AfterFunc(stopGrace, cancel) })
 	defer hurry()
 	m.Answer = "" // of the attempt before
 	err := s.Transport.Send(sending, m)

@@ -34,10 +34,11 @@ func SourceHourOf(r *Receipt) SourceHour {
 	return t
 }
 
-// A Trouble is something wrong with a source that the operators were told of, and will be told is over.
+// A Trouble is something wrong with a source that the operators were told of, and will be told is over. That of the source "" is
+// the daemon's own.
 type Trouble struct {
 	Source string
-	What   string // Silent, Garbled or Refused
+	What   string // Silent, Garbled or Refused; of the daemon the cause of a Fault
 	Since  time.Time
 }
 

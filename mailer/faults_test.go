@@ -127,7 +127,7 @@ func (o *officer) run(long, step time.Duration) (attempts int) {
 	o.t.Helper()
 	for end := o.now.Add(long); o.now.Before(end); o.now = o.now.Add(step) {
 		for {
-			done, err := o.sender.Batch(o.t.Context())
+			done, err := o.sender.Batch(o.t.Context(), o.t.Context())
 			if err != nil {
 				o.t.Fatal(err)
 			}

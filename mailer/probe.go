@@ -2,6 +2,7 @@ package mailer
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -49,6 +50,24 @@ func (t *Transport) Probe(ctx context.Context) []Step {
 	s.write("RSET\r\n")
 	s.read(ctx)
 	return append(steps, sender)
+}
+
+// TLS connects anew, without a login, and gives the state of the encryption; nil in clear.
+func (t *Transport) TLS(ctx context.Context) (*tls.ConnectionState, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	stranger := &Transport{o: t.o}
+	stranger.o.Username = ""
+	s, refused := stranger.connect(ctx)
+	if refused != nil {
+		return nil, refused
+	}
+	defer s.quit()
+	if t.o.TLS == NoTLS {
+		return nil, nil
+	}
+	state, err := s.c.GetTLSConnectionState()
+	return state, err
 }
 
 // found says how the connection stands.

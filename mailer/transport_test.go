@@ -551,6 +551,10 @@ func TestTLS(t *testing.T) {
 			if n := len(b.taken()); (n == 1) != (c.err == "") {
 				t.Errorf("the server has %d messages", n)
 			}
+			secure := c.err == "" || strings.Contains(c.err, "credentials") // it is looked at without a login
+			if state, err := tr.TLS(t.Context()); (err == nil) != secure || secure && len(state.VerifiedChains) == 0 {
+				t.Errorf("the certificate: %v, %v", state, err)
+			}
 		})
 	}
 }

@@ -98,7 +98,7 @@ type virtual struct {
 // boot starts the machine and waits until the daemon answers.
 func (v *virtual) boot() {
 	v.t.Helper()
-	cmd := exec.Command("qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "768", "-nodefaults", "-no-user-config",
+	cmd := exec.Command("qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max", "-m", "768", "-nodefaults", "-no-user-config",
 		"-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", filepath.Join(v.dir, "vmlinuz"), "-initrd", filepath.Join(v.dir, "initrd.gz"),
 		"-append", fmt.Sprintf("console=ttyS0 quiet panic=-1 mitigations=off smtp=%d", v.smtp),
 		"-drive", "file="+v.disk+",format=raw,if=virtio,cache=writeback",

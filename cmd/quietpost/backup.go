@@ -1,14 +1,13 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
-	"quietpost/config"
 	"quietpost/store/sqlite"
 )
 
@@ -23,24 +22,27 @@ func (*backupCmd) Example() string {
 
 // Run copies.
 func (c *backupCmd) Run(e *env) error {
-	return e.with(func(ctx context.Context, db *sqlite.DB, _ *config.Config) error {
-		if err := db.Backup(ctx, c.File); err != nil {
-			if errors.Is(err, fs.ErrExist) {
-				return fmt.Errorf("%s is there already; choose another name or remove it", c.File)
-			}
-			return err
-		}
-		newest, err := db.Newest(ctx)
-		if err != nil {
-			return err
-		}
-		info, err := os.Stat(c.File)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(e.stdout, "%s: %d KiB, up to item number %d or a little before\n", c.File, info.Size()>>10, newest)
-		return nil
-	})
+	cfg, err := e.read()
+	if err != nil {
+		return err
+	}
+	dir, err := resolve(cfg.DataDir)
+	if err != nil {
+		return fmt.Errorf("data_dir: %w", err)
+	}
+	newest, err := sqlite.Copy(e.ctx, filepath.Join(dir, "quietpost.db"), c.File)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already; choose another name or remove it", c.File)
+	}
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(c.File)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "%s: %d KiB, up to item number %d\n", c.File, info.Size()>>10, newest)
+	return nil
 }
 
 type restoreCmd struct {
@@ -84,8 +86,15 @@ func (c *restoreCmd) Run(e *env) error {
 	}
 	out("Nothing could be taken over from the database before (%s). So:", r.Why)
 	out("- Numbers go on at %d, above any that the lost database can have given.", r.Jump+1)
-	out("- Each reader's next digest begins there. Items that the copy holds and a reader has not been sent do not come by themselves;")
-	out("  `quietpost send ADDRESS --catch-up 7d` sends the last seven days' again, also what had been sent.")
+	out("- Each reader's next digest begins there. What was received after the copy is lost: `quietpost audit` tells of that gap.")
+	if r.Unsent > 0 {
+		out("- %s not been in everybody's digest, the oldest of %s. That does not come by itself:",
+			counted(int(r.Unsent), "update in the copy has", "updates in the copy have"), stamp(r.UnsentAt, cfg.TimeZone))
+		out("  `quietpost send ADDRESS --catch-up %dd` sends it, and what else came in that time, also what was sent before.",
+			int(e.now().Sub(r.UnsentAt)/(24*time.Hour))+1)
+	} else {
+		out("- All that the copy holds had been sent; `quietpost send ADDRESS --catch-up 7d` would send the last seven days' once more.")
+	}
 	out("- %s in the copy given up: they may have been delivered since.", counted(int(r.Dropped), "mail that was on its way is", "mails that were on their way are"))
 	out("- Inboxes are read on from where the copy stood: mails that came since appear once more.")
 	out("- Who left or changed something after %s has to say so again.", stamp(r.LastAt, cfg.TimeZone))

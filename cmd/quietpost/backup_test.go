@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -69,5 +71,33 @@ func TestBackupAndRestore(t *testing.T) {
 	var from, to int64
 	if _, err := fmt.Sscanf(m.Header.Get("X-Quietpost-Window"), "%d-%d", &from, &to); err != nil || from < 1_000_000 || to != from {
 		t.Errorf("the window after the database was lost is %s: %v", m.Header.Get("X-Quietpost-Window"), err)
+	}
+}
+
+// Commands run beside a daemon that may be older, and before its first start: they convert nothing, and make no file that it cannot open.
+func TestCommandsLeaveTheDatabaseToItsDaemon(t *testing.T) {
+	s := newService(t, readers)
+	s.must(s.stop())
+	data := filepath.Join(s.dir, "data")
+	db := filepath.Join(data, "quietpost.db")
+	s.must(errors.Join(os.RemoveAll(data), os.Mkdir(data, 0o700), os.WriteFile(db, nil, 0o600)))
+	if code, out := s.command("items", "list"); code != 1 || !strings.Contains(out, "restart the service") {
+		t.Errorf("on a database that is to be converted: %d %s", code, out)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("LEFT OUT: whose the files are that root makes; run the tests as root")
+	}
+	s.must(errors.Join(os.Remove(db), os.Chown(data, 4321, 4321)))
+	if code, out := s.command("items", "list"); code != 0 {
+		t.Errorf("before the first start: %d %s", code, out)
+	}
+	s.start()
+	s.must(s.stop())
+	for _, file := range []string{db, db + ".lock"} {
+		info, err := os.Stat(file)
+		s.must(err)
+		if st := info.Sys().(*syscall.Stat_t); st.Uid != 4321 || st.Gid != 4321 {
+			t.Errorf("%s belongs to %d:%d, its folder to 4321:4321", file, st.Uid, st.Gid)
+		}
 	}
 }

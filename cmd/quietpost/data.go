@@ -3,9 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
+	"os"
 	"path/filepath"
 	"text/tabwriter"
 	"time"
@@ -14,8 +13,7 @@ import (
 	"quietpost/store/sqlite"
 )
 
-// open opens the database of the configuration; the daemon may run beside. Only while none does is it made, or brought
-// up to date: an older daemon must not have its tables changed under it.
+// open opens the database of the configuration; the daemon may run beside, also an older one: only the daemon converts a database.
 func (e *env) open() (*sqlite.DB, *config.Config, error) {
 	cfg, err := e.read()
 	if err != nil {
@@ -25,19 +23,12 @@ func (e *env) open() (*sqlite.DB, *config.Config, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("data_dir: %w", err)
 	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("data_dir: %w", err)
+	}
 	path := filepath.Join(dir, "quietpost.db")
-	db, err := sqlite.Open(e.ctx, path, sqlite.Options{NoMigrate: true})
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, sqlite.ErrOlder) {
-		return db, cfg, err
-	}
-	unlock, locked := sqlite.Lock(path)
-	if errors.Is(locked, sqlite.ErrLocked) {
-		return nil, nil, err
-	} else if locked != nil {
-		return nil, nil, locked
-	}
-	defer unlock()
-	db, err = sqlite.Open(e.ctx, path, sqlite.Options{})
+	_, err = os.Stat(path)
+	db, err := sqlite.Open(e.ctx, path, sqlite.Options{NoMigrate: err == nil})
 	return db, cfg, err
 }
 

@@ -26,7 +26,7 @@ type finding struct {
 
 // probes are all that doctor tries, in this order.
 func probes() []func(ctx context.Context, e *env, cfg *loaded) []finding {
-	return []func(context.Context, *env, *loaded) []finding{probeHouse, probeInboxes, probeMail, probePages}
+	return []func(context.Context, *env, *loaded) []finding{probeHouse, probeInboxes, probeMail, probePages, probeExpires}
 }
 
 // Run tries the real thing and prints a line a probe. It changes nothing, and may run beside the daemon.

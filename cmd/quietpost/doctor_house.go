@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"quietpost/digest"
 	"quietpost/store/sqlite"
 )
 
@@ -58,8 +59,11 @@ func probeDatabase(ctx context.Context, path string) (f finding, newest time.Tim
 	}
 	if err != nil {
 		f.Text = err.Error()
-		if f.Do = "run doctor as root, or as the user the service runs as"; errors.Is(err, sqlite.ErrOlder) {
+		switch f.Do = "run doctor as root, or as the user the service runs as"; {
+		case errors.Is(err, sqlite.ErrOlder):
 			f.Do = "start the service with this version"
+		case errors.Is(err, digest.ErrUnavailable):
+			f.Do = "make room on the disk, or mend it"
 		}
 		return f, newest
 	}

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"path/filepath"
 	"time"
 
 	"quietpost/collector/mailbox"
 	"quietpost/config"
+	"quietpost/digest"
 )
 
 // inboxOptions are an inbox's options as far as the configuration tells them: enough for a probe.
@@ -39,39 +38,23 @@ func tokens(dataDir, name string, c *config.OAuth2, now func() time.Time) (*mail
 // downFor is how long an inbox may be out of reach before its operators are told: servers restart.
 const downFor = 10 * time.Minute
 
-// A trouble is what the operators were told of an inbox.
-type trouble struct{ down, after bool }
-
-// tickInboxes tells the operators of inboxes that have been out of reach for long, or whose server refuses what `after`
-// asks for: once when it is so, and once when it is over.
-func (h *house) tickInboxes(ctx context.Context, g *generation) error {
+// inboxFaults are the inboxes that have been out of reach for long, or whose server refuses what `after` asks for. What was told of stays
+// until the inbox is read again, over reloads and restarts.
+func (h *house) inboxFaults(g *generation, going map[string]time.Duration) (out []digest.Fault) {
 	now := h.e.now()
 	for i, b := range g.boxes {
 		in, s := &g.cfg.Inboxes[i], b.Status()
-		t := h.troubles[in.Name]
-		down := !s.Connected && s.Err != "" && now.Sub(s.Since) >= downFor
-		switch {
-		case down && !t.down:
-			t.down = true
-			h.tell(ctx, "inbox/"+in.Name, "the inbox "+in.Name+" cannot be read", fmt.Sprintf(
-				"The inbox %s (%s on %s) has been out of reach since %s:\n\n  %s\n\n"+
-					"Its mails wait on the server and are taken in when it can be read again; it is tried again all the time.\n"+
-					"`quietpost doctor` tries it step by step.", in.Name, in.IMAP.Username, in.IMAP.Host, stamp(s.Since, g.cfg.TimeZone), s.Err))
-		case s.Connected && t.down:
-			t.down = false
-			h.tell(ctx, "inbox-over/"+in.Name, "the inbox "+in.Name+" is read again", fmt.Sprintf(
-				"The inbox %s can be read again since %s. What came meanwhile is being taken in.", in.Name, stamp(s.Since, g.cfg.TimeZone)))
+		f := digest.Fault{Cause: digest.FaultInbox + "/" + in.Name}
+		if _, told := going[f.Cause]; !s.Connected && (told || s.Err != "" && now.Sub(s.Since) >= downFor) {
+			if f.Before = now.Sub(s.Since); s.Err != "" {
+				f.Text = in.IMAP.Username + " on " + in.IMAP.Host + ": " + s.Err
+			}
+			out = append(out, f)
 		}
-		switch {
-		case s.AfterErr != "" && !t.after:
-			t.after = true
-			h.tell(ctx, "inbox-after/"+in.Name, "the server of the inbox "+in.Name+" refuses `after`", fmt.Sprintf(
-				"The inbox %s asks for after: %s. The server says:\n\n  %s\n\n"+
-					"The mails are stored and stay in the mailbox as they are; it is asked again every minute.", in.Name, in.After, s.AfterErr))
-		case s.AfterErr == "" && s.Connected:
-			t.after = false
+		f = digest.Fault{Cause: digest.FaultAfter + "/" + in.Name, Text: s.AfterErr}
+		if _, told := going[f.Cause]; s.AfterErr != "" || told && !s.Connected {
+			out = append(out, f)
 		}
-		h.troubles[in.Name] = t
 	}
-	return nil
+	return out
 }

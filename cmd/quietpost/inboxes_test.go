@@ -93,8 +93,14 @@ func TestInboxOutOfReachIsTold(t *testing.T) {
 	s.clock.set(s.clock.now().Add(2 * time.Hour))
 	s.hup <- syscall.SIGHUP
 	s.eventually("msg=reloaded")
-	s.seen()
+	s.passes(3*time.Minute, time.Minute)
+	s.must(s.stop()) // whoever mends it restarts the service, and is still told that it is over
+	s.start()
+	s.passes(3*time.Minute, time.Minute)
+	s.inbox.wait(t, 1)
 	serveIMAP(t, addr)
+	s.until("it is read", func() bool { return s.house.gen.Load().boxes[0].Status().Connected })
+	s.passes(2*time.Minute, time.Minute)
 	if m := s.inbox.wait(t, 2)[1]; !strings.Contains(m.Header.Get("Subject"), "updates is read again") {
 		t.Errorf("told %v", m.Header)
 	}

@@ -33,6 +33,9 @@ type generation struct {
 	faults map[string]error     // what each loop cannot do now
 	slots  time.Time            // when next slots were last healed
 	swept  time.Time            // when retention was last at work
+
+	servers []tlsServer // whose certificates are looked at
+	looked  time.Time   // when that was done last
 }
 
 // stuckAfter is how long a loop may take to come round: longer than one message's exchange.
@@ -81,7 +84,7 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 			return nil, fmt.Errorf("mail.smtp: %w", err)
 		}
 		g.senders = append(g.senders, &digest.Sender{Store: h.store, Transport: t, Owed: &h.owed, Lanes: lanes, Most: most, Timeout: sendTimeout, Now: h.e.now,
-			Jitter: jitter, Bounced: h.bounced})
+			Jitter: jitter, Bounced: h.bounced, Beat: func() { g.beat(senderLoop(i), h.e.now()) }})
 	}
 	for i := range cfg.Inboxes {
 		b, err := h.mailbox(cfg, &cfg.Inboxes[i])
@@ -90,6 +93,7 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 		}
 		g.boxes = append(g.boxes, b)
 	}
+	g.servers = tlsServers(h.e, cfg)
 	return g, ctx.Err()
 }
 
@@ -143,8 +147,12 @@ func (h *house) settle(ctx context.Context, g *generation) error {
 func (h *house) start(ctx context.Context, g *generation) {
 	h.hooks.SetTools(g.cfg.tools)
 	h.hooks.SetSources(g.sources)
+	if old := h.gen.Load(); old != nil {
+		g.reached(old.unreached()) // until a mail leaves, nobody knows better
+	}
 	h.gen.Store(g)
-	ctx, cancel := context.WithCancel(ctx)
+	service := ctx
+	ctx, cancel := context.WithCancel(service)
 	var wg sync.WaitGroup
 	loop := func(name string, kicked <-chan struct{}, fn func(context.Context, *generation) error) {
 		g.beat(name, h.e.now()) // from now on it is missed
@@ -157,8 +165,11 @@ func (h *house) start(ctx context.Context, g *generation) {
 	loop(operatorsLoop, nil, h.tickNotices)
 	loop("watch", h.watch.kick, h.tickWatch)
 	for i, s := range g.senders {
-		name := fmt.Sprintf("sender %d", i)
-		loop(name, h.outbox, func(ctx context.Context, g *generation) error { return h.send(ctx, g, name, s) })
+		g.beat(senderLoop(i), h.e.now())
+		h.sending.Go(func() {
+			h.every(ctx, g, senderLoop(i), h.outbox, func(ctx context.Context, g *generation) error { return h.send(ctx, service, g, s) })
+			s.Transport.Close()
+		})
 	}
 	for _, b := range g.boxes {
 		wg.Go(func() {
@@ -167,15 +178,15 @@ func (h *house) start(ctx context.Context, g *generation) {
 			}
 		})
 	}
-	loop("inboxes", nil, h.tickInboxes)
+	loop(expiresLoop, nil, h.tickExpires)
 	h.stop = func() {
 		cancel()
-		wg.Wait()
-		for _, s := range g.senders {
-			s.Transport.Close()
-		}
+		wg.Wait() // not for the senders: a reload must not cut off a server that is slow, which is how mails come twice
 	}
 }
+
+// senderLoop names the loop of a sender.
+func senderLoop(i int) string { return fmt.Sprintf("sender %d", i) }
 
 // every runs fn each second, or when kicked, until ctx ends. A fault is logged when it appears and when it goes, not
 // each second.
@@ -290,10 +301,10 @@ func (h *house) reslot(ctx context.Context, g *generation) {
 	}
 }
 
-// send hands over batches until there are none; name is the loop's.
-func (h *house) send(ctx context.Context, g *generation, name string, s *digest.Sender) error {
+// send hands over batches until there are none.
+func (h *house) send(ctx, service context.Context, g *generation, s *digest.Sender) error {
 	for ctx.Err() == nil {
-		done, err := s.Batch(ctx)
+		done, err := s.Batch(ctx, service)
 		for i := range done {
 			h.sent(g, &done[i])
 		}
@@ -301,7 +312,6 @@ func (h *house) send(ctx context.Context, g *generation, name string, s *digest.
 			return err
 		}
 		kick(h.outbox) // more hands for what is left
-		g.beat(name, h.e.now())
 	}
 	return nil
 }
@@ -338,6 +348,12 @@ func (g *generation) reached(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.smtp = err
+}
+
+func (g *generation) unreached() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.smtp
 }
 
 func (g *generation) note(name string, err error) {

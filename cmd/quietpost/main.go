@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -40,9 +41,11 @@ type env struct {
 	now    func() time.Time
 	uptime func() time.Duration // a clock that nobody can set; nil: the machine's
 	dns    mailer.Resolver      // nil: the DNS is not asked
-	tick   time.Duration        // how long a loop sleeps at most: rows that the shell writes are seen within it
-	config string
-	json   bool
+	// dialTLS gives the state of a TLS connection to host and port; nil: the certificate before the pages is not looked at.
+	dialTLS func(ctx context.Context, addr string) (*tls.ConnectionState, error)
+	tick    time.Duration // how long a loop sleeps at most: rows that the shell writes are seen within it
+	config  string
+	json    bool
 
 	shipped func() (*tools.Library, error) // read once: there are hundreds of files
 }
@@ -79,7 +82,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	e := &env{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now, dns: net.DefaultResolver,
-		tick: time.Second, shipped: sync.OnceValues(shipped)}
+		dialTLS: dialTLS, tick: time.Second, shipped: sync.OnceValues(shipped)}
 	os.Exit(run(e, os.Args[1:]))
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,13 +20,15 @@ const operatorsLoop = "operators"
 
 // A health is what is known of disk and clock, and what the operators were told.
 type health struct {
-	notices digest.Notices // of one loop
+	notices digest.Notices  // of one loop, like kept
+	kept    map[string]bool // the causes that stand in the database as going
 
-	mu     sync.Mutex
-	clock  digest.Clock
-	fault  error         // why the database cannot be written, until it can
-	at     time.Duration // when that was seen last
-	probed time.Duration
+	mu           sync.Mutex
+	clock        digest.Clock
+	certificates map[string]certificate // by host and port
+	fault        error                  // why the database cannot be written, until it can
+	at           time.Duration          // when that was seen last
+	probed       time.Duration
 }
 
 const (
@@ -147,6 +149,52 @@ func (h *house) lastRan(ctx context.Context) error {
 	return nil
 }
 
+// resumeNotices takes up what the operators were told before and is not known to be over.
+func (h *house) resumeNotices(ctx context.Context) error {
+	troubles, err := h.store.Troubles(ctx)
+	if err != nil {
+		return err
+	}
+	going := map[string]time.Duration{}
+	h.health.kept = map[string]bool{}
+	for _, t := range troubles {
+		if t.Source == "" {
+			going[t.What], h.health.kept[t.What] = max(h.e.now().Sub(t.Since), 0), true
+		}
+	}
+	h.health.notices.Resume(h.e.upFor(), going)
+	return nil
+}
+
+// keepNotices writes down what was told, for resumeNotices.
+func (h *house) keepNotices(ctx context.Context) error {
+	if h.health.disk() != nil {
+		return nil // it says itself that it can be written again
+	}
+	going, kept := h.health.notices.Going(h.e.upFor()), h.health.kept
+	delete(going, digest.FaultClock) // it is looked at anew
+	delete(going, digest.FaultMail)  // it is only told when it is over, which nobody knows before the first mail leaves
+	for cause, lasted := range going {
+		if kept[cause] {
+			continue
+		}
+		if err := h.store.BeginTrouble(ctx, digest.Trouble{What: cause, Since: h.e.now().Add(-lasted)}); err != nil {
+			return err
+		}
+		kept[cause] = true
+	}
+	for cause := range kept {
+		if _, still := going[cause]; still {
+			continue
+		}
+		if err := h.store.EndTrouble(ctx, "", cause); err != nil {
+			return err
+		}
+		delete(kept, cause)
+	}
+	return nil
+}
+
 // tickNotices tells the operators what keeps the service from its work, and that it is over.
 func (h *house) tickNotices(ctx context.Context, g *generation) error {
 	h.steady()
@@ -154,6 +202,9 @@ func (h *house) tickNotices(ctx context.Context, g *generation) error {
 	up := h.e.upFor()
 	var all error
 	for _, n := range h.health.notices.Next(up, h.found(g, up)) {
+		if n.Over && !g.knows(n.Cause) {
+			continue // what is not in the configuration any more is not mended
+		}
 		if err := h.announce(ctx, g, &n); err != nil {
 			all = errors.Join(all, err)
 			if !n.Over {
@@ -161,7 +212,7 @@ func (h *house) tickNotices(ctx context.Context, g *generation) error {
 			}
 		}
 	}
-	return all
+	return errors.Join(all, h.keepNotices(ctx))
 }
 
 // found are the faults there are now. All that comes of a disk that is full is one fault.
@@ -180,6 +231,8 @@ func (h *house) found(g *generation, up time.Duration) (out []digest.Fault) {
 		}
 		out = append(out, digest.Fault{Cause: digest.FaultClock, Text: length(by) + " " + ahead})
 	}
+	going := s.notices.Going(up)
+	out = slices.Concat(out, h.inboxFaults(g, going), h.expiringFaults(g, going))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.smtp != nil {
@@ -193,13 +246,19 @@ func (h *house) found(g *generation, up time.Duration) (out []digest.Fault) {
 	return out
 }
 
+// knows tells whether a cause is of something that is still configured.
+func (g *generation) knows(cause string) bool {
+	_, name, ok := strings.Cut(cause, "/")
+	return !ok || slices.Contains(g.cfg.sourceNames(), name) || slices.ContainsFunc(g.servers, func(s tlsServer) bool { return s.name == name })
+}
+
 // announce tells one notice by the outbox, or past it where that cannot be written.
 func (h *house) announce(ctx context.Context, g *generation, n *digest.Notice) error {
 	if len(g.set.Operators) == 0 {
 		return nil
 	}
 	now := h.e.now()
-	subject, text := h.wordsOf(g, n, now)
+	subject, text := wordsOf(g.cfg, n, now)
 	cause := n.Cause
 	if n.Over {
 		cause = "over/" + cause
@@ -238,47 +297,4 @@ func (h *house) sendPast(ctx context.Context, g *generation, cause, subject, tex
 		cancel()
 	}
 	return all
-}
-
-// wordsOf says in words what an operator can act on.
-func (h *house) wordsOf(g *generation, n *digest.Notice, now time.Time) (subject, text string) {
-	since := stamp(now.Add(-n.Lasted), g.cfg.TimeZone)
-	for _, w := range []struct {
-		cause, begins, what, over, rest string
-	}{
-		{digest.FaultDisk, "nothing can be stored", "The database in " + g.cfg.dataDir + " cannot be written since " + since + ":\n\n  " + n.Text +
-			"\n\nWhat is posted is refused with 503, so that its senders try again; mails stay in their inboxes; digests and alerts wait. " +
-			"Make room on the disk, or mend it: then it goes on by itself. This mail went past the outbox.",
-			"it can be stored again", "What waited goes on: deliveries are taken, digests and alerts leave."},
-		{digest.FaultMail, "no mail can be sent", "", "mail can be sent again",
-			"No mail server took anything, so that you could not be told before. What waited in the outbox leaves now."},
-		{digest.FaultClock, "the clock was set", "The machine's clock was set (" + n.Text + "); it now says " + stamp(now, g.cfg.TimeZone) +
-			". If that is wrong, mend it: schedules go by it.\n\nUntil it has been right for six hours nothing is taken away for its age.",
-			"the clock is believed again", "It has been right for a while, or was set back. Retention goes on."},
-		{n.Cause, n.Cause + " cannot do its work", "Since " + since + " this part of quietpost fails:\n\n  " + n.Text +
-			"\n\nIt is tried again every second. The log and /readyz say more.", n.Cause + " works again", "What waited for it goes on."},
-	} {
-		if w.cause != n.Cause {
-			continue
-		}
-		if n.Over {
-			return w.over, fmt.Sprintf("It lasted %s:\n\n  %s\n\n%s", length(n.Lasted), n.Text, w.rest)
-		}
-		return w.begins, w.what + "\n\nYou are told once more when this is over."
-	}
-	return n.Cause, n.Text // never: the last row is everybody's
-}
-
-// length is a length of time in words that need no arithmetic.
-func length(d time.Duration) string {
-	d = d.Abs()
-	switch {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%d days", int(math.Round(d.Hours()/24)))
-	case d >= 2*time.Hour:
-		return fmt.Sprintf("%d hours", int(math.Round(d.Hours())))
-	case d >= 2*time.Minute:
-		return fmt.Sprintf("%d minutes", int(math.Round(d.Minutes())))
-	}
-	return fmt.Sprintf("%d seconds", int(math.Round(d.Seconds())))
 }

@@ -206,7 +206,7 @@ func TestARefusedReaderIsSuspendedAndResumes(t *testing.T) {
 	s.post(`{"project": "apollo", "title": "Backup done"}`)
 	s.post(`{"project": "zeus", "title": "Fire", "urgent": true}`)
 	s.must(s.clock.at("2026-11-23 09:00:30"))
-	if code, errs := s.command("send", "ana@example.com"); code != 1 || !strings.Contains(errs, "is suspended") {
+	if code, errs := s.command("send", "ana@example.com"); code != 1 || !strings.Contains(errs, "ana@example.com is suspended; `quietpost subscribers resume ana@example.com` ends that") {
 		t.Errorf("%d %s", code, errs)
 	}
 	db, _, err := s.env(t.Context()).withFile(s.file).open()

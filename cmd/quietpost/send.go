@@ -63,8 +63,12 @@ func (c *sendCmd) Run(e *env) error {
 		if errors.Is(err, digest.ErrExists) {
 			return fmt.Errorf("%s was sent it at this very moment already; nothing goes twice", address)
 		}
-		if errors.Is(err, digest.ErrConflict) {
-			err = fmt.Errorf("%w; `quietpost subscribers resume %s` ends a pause or a suspension", err, address)
+		var inactive *digest.InactiveError
+		switch {
+		case errors.As(err, &inactive) && (inactive.State == digest.Paused || inactive.State == digest.Suspended):
+			err = fmt.Errorf("%w; `quietpost subscribers resume %s` ends that", err, address)
+		case errors.Is(err, digest.ErrConflict) && inactive == nil:
+			err = fmt.Errorf("%w: a digest was cut at this very moment; try again", err)
 		}
 		if err == nil && len(done) == 0 {
 			err = fmt.Errorf("%s has no digest: the person left it", address)

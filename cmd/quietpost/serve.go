@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -64,9 +65,9 @@ type house struct {
 	registry *prometheus.Registry
 
 	gen  atomic.Pointer[generation]
-	stop func() // ends the loops of the generation, and waits
+	stop func() // ends the loops of the generation, and waits for all but the senders
 
-	troubles map[string]trouble // by inbox: what the operators were told; of one loop
+	sending sync.WaitGroup // the senders of all generations: one that was replaced still brings its last exchange to an end
 
 	alerts chan struct{} // kicks: they only save waiting
 	outbox chan struct{}
@@ -99,8 +100,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Add
 	defer closing(&err, store.Close)
 
 	h := &house{e: e, log: log, file: file, store: store, desk: &digest.Desk{Store: store}, registry: prometheus.NewRegistry(),
-		troubles: map[string]trouble{},
-		alerts:   make(chan struct{}, 1), outbox: make(chan struct{}, 1), watch: watch{kick: make(chan struct{}, 1)}}
+		alerts: make(chan struct{}, 1), outbox: make(chan struct{}, 1), watch: watch{kick: make(chan struct{}, 1)}}
 	h.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	h.metrics = newMetrics(h.registry, store)
 	if h.instance, err = store.InstanceKey(e.ctx); err != nil {
@@ -116,6 +116,9 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Add
 		Whole:    wholeMail(store),
 		Zone:     cfg.TimeZone, Log: log, Version: version})
 	if err := h.lastRan(e.ctx); err != nil {
+		return err
+	}
+	if err := h.resumeNotices(e.ctx); err != nil {
 		return err
 	}
 	freed, err := store.FreeLeases(e.ctx, e.now())
@@ -149,7 +152,7 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Add
 	if ready != nil {
 		ready(h, l.Addr())
 	}
-	ended := h.wait(ctx, hup, served)
+	err = h.wait(ctx, hup, served)
 
 	notify(log, daemon.SdNotifyStopping)
 	log.Info("stopping")
@@ -160,8 +163,9 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Add
 	}
 	end()
 	h.stop()
+	h.sending.Wait()
 	log.Info("stopped")
-	return ended
+	return err
 }
 
 // ready tells what cannot take or send now.
@@ -198,8 +202,8 @@ func (h *house) routes() http.Handler {
 	return mux
 }
 
-// wait returns when the daemon is to stop, with an error if not because it was told to; until then it reloads on SIGHUP and
-// answers the watchdog.
+// wait returns when the daemon is to stop, with an error where nobody asked it to; until then it reloads on SIGHUP and answers the
+// watchdog.
 func (h *house) wait(ctx context.Context, hup <-chan os.Signal, served <-chan error) error {
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || every == 0 {
@@ -212,7 +216,7 @@ func (h *house) wait(ctx context.Context, hup <-chan os.Signal, served <-chan er
 		case <-ctx.Done():
 			return nil
 		case err := <-served:
-			return fmt.Errorf("the HTTP server ended: %w", err)
+			return fmt.Errorf("http.listen: nothing can be posted any more: %w", err)
 		case <-hup:
 			h.reload(ctx)
 		case <-dog.C:

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -125,6 +126,8 @@ type service struct {
 	house *house
 	hup   chan os.Signal
 	stop  func() error
+
+	dialTLS func(ctx context.Context, addr string) (*tls.ConnectionState, error)
 }
 
 func newService(t *testing.T, more string) *service {
@@ -173,7 +176,7 @@ func (s *service) must(err error) {
 
 func (s *service) env(ctx context.Context) *env {
 	return &env{ctx: ctx, stdin: strings.NewReader(""), stdout: io.Discard, stderr: &s.log, getenv: func(string) string { return "" }, now: s.clock.now, uptime: s.clock.uptime,
-		tick: testTick, shipped: testTools}
+		tick: testTick, shipped: testTools, dialTLS: s.dialTLS}
 }
 
 // testTick is a daemon's in a test: what a loop would do after a second need not be waited for.
@@ -363,4 +366,48 @@ func TestTheWatchdogIsAnswered(t *testing.T) {
 	s.inbox.wait(t, 1)
 	s.clock.set(s.clock.now().Add(2 * stuckAfter))
 	s.until("no loop counts as stuck", func() bool { return s.house.gen.Load().stuck(s.clock.now()) == "" })
+}
+
+// TestASlowMailServerIsNoLoopThatHangs: the watchdog would end the service in the middle of a mail, which goes again then.
+func TestASlowMailServerIsNoLoopThatHangs(t *testing.T) {
+	t.Parallel()
+	people := "subscribers:\n"
+	for i := range 6 {
+		people += fmt.Sprintf("  - {address: p%d@example.com, schedule: \"0 9 * * *\"}\n", i)
+	}
+	s := newService(t, people)
+	s.must(s.stop())
+	raw, err := os.ReadFile(s.file)
+	s.must(err)
+	s.write("quietpost.yaml", strings.Replace(string(raw), "tls: none}", "tls: none, connections: 2}", 1)) // one of which is for alerts
+	s.start()
+	var stuck []string
+	s.refuse(func(to string) error { // two minutes a mail, while all other loops come round
+		g := s.house.gen.Load()
+		for range 4 {
+			s.clock.set(s.clock.now().Add(30 * time.Second))
+			now := s.clock.now()
+			s.until("all loops but the one that sends come round", func() bool {
+				g.mu.Lock()
+				defer g.mu.Unlock()
+				old := 0
+				for _, at := range g.beats {
+					if !at.Equal(now) {
+						old++
+					}
+				}
+				return old <= 1
+			})
+			if name := g.stuck(now); name != "" {
+				stuck = append(stuck, name+" at "+to)
+			}
+		}
+		return nil
+	})
+	s.post(`{"project": "apollo", "title": "One"}`)
+	s.must(s.clock.at("2026-11-23 09:00:30"))
+	s.inbox.wait(t, 6)
+	if len(stuck) > 0 {
+		t.Errorf("counts as stuck: %v", stuck)
+	}
 }

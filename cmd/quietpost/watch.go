@@ -94,6 +94,9 @@ func (h *house) tickWatch(ctx context.Context, g *generation) error {
 		bySource[s.Source] = append(bySource[s.Source], s)
 	}
 	for _, t := range troubles {
+		if t.Source == "" { // the daemon's own: see keepNotices
+			continue
+		}
 		if had[t.Source] == nil {
 			had[t.Source] = map[string]time.Time{}
 		}

@@ -178,6 +178,14 @@ func (m *Mailbox) Status() Status {
 	return m.status
 }
 
+// TokenRunsOut is when the inbox's refresh token runs out; zero where that is not known.
+func (m *Mailbox) TokenRunsOut() time.Time {
+	if m.o.OAuth2 == nil {
+		return time.Time{}
+	}
+	return m.o.OAuth2.RunsOut()
+}
+
 // Bounds of the time between two tries: of a server that refuses our login more, since some lock an account that is
 // tried too often.
 const (

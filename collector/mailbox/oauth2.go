@@ -55,6 +55,7 @@ type OAuth2 struct {
 	mu      sync.Mutex
 	access  string
 	until   time.Time
+	refresh time.Time  // when the refresh token runs out; zero where the provider does not say
 	unsaved *keptToken // a new refresh token that could not be written down yet
 }
 
@@ -81,13 +82,26 @@ func (o *OAuth2) Token(ctx context.Context) (string, error) {
 		c := clientcredentials.Config{ClientID: o.ClientID, ClientSecret: secret, TokenURL: o.tokenURL(), Scopes: o.scopes(), AuthStyle: o.style()}
 		t, err = c.Token(ctx)
 	} else {
-		t, err = o.refresh(ctx, secret)
+		t, err = o.renew(ctx, secret)
 	}
 	if err != nil {
 		return "", o.refusal(err)
 	}
+	// Google says so of apps in testing and of access given for a time, Microsoft of apps in a browser.
+	if left, ok := t.Extra("refresh_token_expires_in").(float64); ok && left > 0 {
+		o.refresh = o.Now().Add(time.Duration(left) * time.Second)
+	} else {
+		o.refresh = time.Time{}
+	}
 	o.access, o.until = t.AccessToken, o.Now().Add(time.Duration(t.ExpiresIn)*time.Second-tokenEarly)
 	return o.access, nil
+}
+
+// RunsOut is when the refresh token runs out, as the provider said when it last gave an access token; zero where it does not say.
+func (o *OAuth2) RunsOut() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.refresh
 }
 
 // Forget drops the access token, so that the next Token asks for another.
@@ -97,9 +111,9 @@ func (o *OAuth2) Forget() {
 	o.access = ""
 }
 
-// refresh asks for an access token with the refresh token that was kept, if it descends from the configured one; else, or
+// renew asks for an access token with the refresh token that was kept, if it descends from the configured one; else, or
 // when it is void, with the configured one.
-func (o *OAuth2) refresh(ctx context.Context, secret string) (*oauth2.Token, error) {
+func (o *OAuth2) renew(ctx context.Context, secret string) (*oauth2.Token, error) {
 	given, err := o.RefreshToken()
 	if err != nil {
 		return nil, fmt.Errorf("the refresh token: %w", err)

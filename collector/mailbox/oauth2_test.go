@@ -26,6 +26,7 @@ type tokenServer struct {
 	access   int
 	withdraw bool // what was given is not good at the mail server
 	life     int  // seconds
+	lasts    int  // seconds of the refresh token; 0: it does not say
 }
 
 func newTokenServer(t *testing.T) *tokenServer {
@@ -44,6 +45,9 @@ func newTokenServer(t *testing.T) *tokenServer {
 		}
 		s.access++
 		answer := map[string]any{"access_token": fmt.Sprintf("a%d", s.access), "token_type": "Bearer", "expires_in": s.life}
+		if s.lasts > 0 {
+			answer["refresh_token_expires_in"] = s.lasts
+		}
 		if s.rotate {
 			next := fmt.Sprintf("r%d", s.access)
 			delete(s.good, refresh)
@@ -125,6 +129,24 @@ func TestTokenWithdrawn(t *testing.T) {
 			t.Errorf("asked %d times", len(s.asked))
 		}
 	})
+}
+
+// When the refresh token runs out is known where the provider says so, and not longer than it says so.
+func TestWhenTheRefreshTokenRunsOut(t *testing.T) {
+	s := newTokenServer(t)
+	o := s.options(t)
+	for _, lasts := range []int{0, 604799, 0} {
+		s.lock(func() { s.lasts = lasts })
+		now := o.Now()
+		if _, err := o.Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		o.Forget()
+		until := o.RunsOut()
+		if lasts == 0 && !until.IsZero() || lasts > 0 && until.Sub(now).Round(time.Minute) != 7*24*time.Hour {
+			t.Errorf("%d seconds: until %v", lasts, until)
+		}
+	}
 }
 
 func TestServerTakesOnlyTokens(t *testing.T) {

@@ -90,6 +90,25 @@ func (p *probe) connect(ctx context.Context) Step {
 	return Step{Name: "connect", OK: true, Text: where}
 }
 
+// TLS connects without a login, and gives the state of the encryption; nil in clear. The options need no Intake.
+func TLS(ctx context.Context, o Options) (*tls.ConnectionState, error) {
+	m, err := New(o)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := m.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	c, ok := conn.(interface{ ConnectionState() tls.ConnectionState })
+	if !ok {
+		return nil, nil
+	}
+	state := c.ConnectionState()
+	return &state, nil
+}
+
 // connectHint says what most likely keeps us from a server.
 func connectHint(err error, o *Options) string {
 	var dns *net.DNSError

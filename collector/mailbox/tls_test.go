@@ -31,9 +31,16 @@ func TestTLS(t *testing.T) {
 					o.CAFile = ca
 				}
 				m, _ := run(t, o)
+				state, err := TLS(t.Context(), o)
 				if trusted {
 					eventually(t, "connected", func() bool { return m.Status().Connected })
+					if err != nil || len(state.VerifiedChains) == 0 {
+						t.Errorf("the certificate: %v, %v", state, err)
+					}
 					return
+				}
+				if err == nil {
+					t.Error("a stranger's certificate is shown as if it were good")
 				}
 				eventually(t, "refused", func() bool { return strings.Contains(m.Status().Err, "certificate") })
 			})

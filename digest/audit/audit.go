@@ -65,17 +65,18 @@ func window(s string) (from, to int64, err error) {
 
 // A Series is one subscription's digests.
 type Series struct {
-	List     string
-	Digests  int
-	From, To int64 // the numbers that they cover together
+	List    string `json:"list"`
+	Digests int    `json:"digests"`
+	From    int64  `json:"from"` // the numbers that they cover together
+	To      int64  `json:"to"`
 }
 
 // A Report is what an audit found.
 type Report struct {
-	Editions int      // different ones
-	Doubles  int      // mails that came again, the same to the letter under the same Message-ID: SMTP's gap
-	Series   []Series // in order of List
-	Faults   []string // promises that were not kept; none is good
+	Editions int      `json:"editions"` // different ones
+	Doubles  int      `json:"doubles"`  // mails that came again, the same to the letter under the same Message-ID: SMTP's gap
+	Series   []Series `json:"series"`   // in order of List
+	Faults   []string `json:"faults"`   // promises that were not kept; none is good
 }
 
 // Check audits one reader's mails, in any order.

@@ -80,7 +80,11 @@ func open(ctx context.Context, path string, opts Options, steps fs.FS) (_ *DB, e
 	if db.codec, err = newCodec(); err != nil {
 		return nil, err
 	}
-	db.write = sql.OpenDB(newConnector(path, opts.BusyTimeout, writing))
+	kind := writing
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+		kind = making
+	}
+	db.write = sql.OpenDB(newConnector(path, opts.BusyTimeout, kind))
 	db.write.SetMaxOpenConns(1)
 	if err := check(ctx, db.write, opts.BusyTimeout, writing); err != nil {
 		return nil, err
@@ -128,9 +132,7 @@ func (db *DB) Close() error {
 
 // Backup writes a consistent copy to a new file of mode 0600 while the database is in use. An existing file is refused.
 func (db *DB) Backup(ctx context.Context, path string) error {
-	from := sql.OpenDB(newConnector(db.path, 5*time.Second, copying))
-	defer from.Close()
-	return translate(copyTo(ctx, from, path))
+	return copyFrom(ctx, newConnector(db.path, 5*time.Second, copying), path)
 }
 
 // Probe writes a page: it finds out whether the database can be written. It counts, since SQLite writes nothing where
@@ -165,28 +167,32 @@ func makeFile(path string, opts Options) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	return errors.Join(giveToOwner(f), f.Close())
+	return createFile(path)
 }
 
-// giveToOwner gives a file that root has open to whom its folder belongs: what root's commands make, the service's user
-// has to open. SQLite does the same for the companions of the file.
-func giveToOwner(f *os.File) error {
-	if os.Geteuid() != 0 {
+// createFile makes a file if it is not there. What root makes belongs to its folder's owner: a command that root runs before the service's first
+// start must not lock the service out.
+func createFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
-	info, err := os.Stat(filepath.Dir(f.Name()))
 	if err != nil {
 		return err
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return nil
+	return errors.Join(f.Close(), giveToOwner(path))
+}
+
+// giveToOwner gives a file that root made to whom its folder belongs. SQLite does the same for the companions of a file.
+func giveToOwner(path string) error {
+	info, err := os.Stat(filepath.Dir(path))
+	if err != nil || os.Geteuid() != 0 {
+		return err
 	}
-	return f.Chown(int(st.Uid), int(st.Gid))
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return os.Chown(path, int(st.Uid), int(st.Gid))
+	}
+	return nil
 }
 
 // The kinds of connection.
@@ -194,8 +200,10 @@ type role int
 
 const (
 	writing role = iota
+	making       // writing to a new file: only there auto_vacuum can be set, and where it is set again that is a write, which a full disk refuses
 	reading
-	copying // reads only, but without query_only, which would forbid VACUUM INTO
+	copying      // reads only, but without query_only, which would forbid VACUUM INTO
+	copyingAlone // and nobody else has the file open
 )
 
 const (
@@ -220,10 +228,12 @@ func newConnector(path string, busy time.Duration, r role) connector {
 	q.Set("_stmt_cache_size", "64")
 	c := connector{driver: &sqlite3.SQLiteDriver{}}
 	switch r {
-	case writing:
+	case writing, making:
+		if r == making {
+			q.Set("_auto_vacuum", "incremental")
+		}
 		q.Set("_journal_mode", "WAL")
 		q.Set("_synchronous", "FULL") // the driver's default NORMAL forgets commits at a power cut
-		q.Set("_auto_vacuum", "incremental")
 		q.Set("_txlock", "immediate") // a deferred one that turns into a writer ignores busy_timeout
 		q.Set("_foreign_keys", "on")
 		q.Set("_cache_size", strconv.Itoa(writerCache))
@@ -237,8 +247,11 @@ func newConnector(path string, busy time.Duration, r role) connector {
 		q.Set("mode", "ro")
 		q.Set("_query_only", "true")
 		q.Set("_cache_size", strconv.Itoa(readerCache))
-	case copying:
+	case copying, copyingAlone:
 		q.Set("mode", "ro")
+		if r == copyingAlone {
+			q.Set("immutable", "1")
+		}
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}
 	c.dsn = u.String()

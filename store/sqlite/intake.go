@@ -298,8 +298,11 @@ func (db *DB) ThreadOf(ctx context.Context, messageIDs []string) (project, threa
 	return project, thread, nil
 }
 
-// makeInstance writes the instance's key if there is none.
+// makeInstance writes the instance's key if there is none; where there is one a full disk must not keep commands from reading.
 func (db *DB) makeInstance(ctx context.Context) error {
+	if _, err := db.InstanceKey(ctx); !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
 	key := make([]byte, 32)
 	rand.Read(key) // never fails, see crypto/rand
 	return db.writer.write(ctx, false, func(ctx context.Context, c *sql.Conn) error {

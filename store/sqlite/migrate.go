@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -90,6 +91,27 @@ func keepCopy(ctx context.Context, db *sql.DB, path string) error {
 	return os.Rename(part, path)
 }
 
+// Copy writes a consistent copy of the database at from to a new file, as DB.Backup does, and gives the highest number in it. It writes nothing
+// beside from, so that it works where the disk is full or read-only, and for an older version's.
+func Copy(ctx context.Context, from, to string) (highest int64, err error) {
+	if _, err := os.Stat(from); err != nil {
+		return 0, err
+	}
+	err = cloneTo(ctx, from, to)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		// Without a WAL all is in the file and nobody has it open; SQLite would make one, where it cannot.
+		if _, gone := os.Stat(from + "-wal"); errors.Is(gone, fs.ErrNotExist) {
+			err = copyFrom(ctx, newConnector(from, 5*time.Second, copyingAlone), to)
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	db := sql.OpenDB(newConnector(to, 5*time.Second, copyingAlone))
+	defer db.Close()
+	return newest(ctx, db)
+}
+
 // copyTo writes a consistent copy of the database to a new file that only its owner can read, and syncs it.
 func copyTo(ctx context.Context, db *sql.DB, path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -116,7 +138,10 @@ func Lock(path string) (release func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err := createFile(path + ".lock"); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path+".lock", os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -128,9 +153,6 @@ func Lock(path string) (release func(), err error) {
 		pid := make([]byte, 20)
 		n, _ := f.Read(pid)
 		return nil, fmt.Errorf("%w: %s is held by process %s; stop it first", ErrLocked, f.Name(), strings.TrimSpace(string(pid[:n])))
-	}
-	if err := giveToOwner(f); err != nil {
-		return nil, errors.Join(err, f.Close())
 	}
 	if err := f.Truncate(0); err == nil {
 		fmt.Fprintln(f, os.Getpid())

@@ -28,9 +28,12 @@ type Restored struct {
 	Later     int64
 
 	// Without it, numbers go on behind Jump, past any number the lost database may have given; all cursors stand there;
-	// Dropped mails that waited in the copy are given up, because nobody knows whether they were delivered since.
-	Jump    int64
-	Dropped int64
+	// Dropped mails that waited in the copy are given up, because nobody knows whether they were delivered since. Unsent of the copy's items
+	// some reader had not been served with when it was made, the oldest received at UnsentAt.
+	Jump     int64
+	Dropped  int64
+	Unsent   int64
+	UnsentAt time.Time
 }
 
 // fastest is the most items a second that a lost database is thought to have numbered since the copy was made.
@@ -47,7 +50,7 @@ func Restore(ctx context.Context, path, from string, now time.Time) (r Restored,
 	if err := removeAll(next); err != nil {
 		return r, err
 	}
-	if err := cloneTo(ctx, from, next); err != nil {
+	if err := errors.Join(cloneTo(ctx, from, next), giveToOwner(next)); err != nil {
 		return r, fmt.Errorf("%s: %w", from, err)
 	}
 	db, err := Open(ctx, next, Options{}) // migrates an older copy
@@ -124,6 +127,9 @@ func (db *DB) sameService(ctx context.Context, path string) (why string, err err
 	return "it is new and empty", nil
 }
 
+// received are the sorts of sweeps over what a copy brings back.
+const received = "'raw', 'items', 'receipts'"
+
 // takeOver keeps of the copy what was received; all else, and what was received later, comes from the database at path.
 func (db *DB) takeOver(ctx context.Context, path string, r *Restored) error {
 	return db.alone(ctx, func(c *sql.Conn) error {
@@ -149,10 +155,18 @@ func (db *DB) takeOver(ctx context.Context, path string, r *Restored) error {
 			case "receipts", "receipt_bytes", "items":
 				run = append(run, "INSERT OR IGNORE INTO main."+name+" SELECT * FROM old."+name)
 			case "counts":
+			case "sweeps": // what the copy brings back is swept from where the copy was
+				run = append(run, "DELETE FROM main.sweeps WHERE what NOT IN ("+received+")",
+					"UPDATE main.sweeps SET up_to = min(up_to, coalesce((SELECT o.up_to FROM old.sweeps o WHERE o.what = sweeps.what), 0))",
+					"INSERT INTO main.sweeps SELECT * FROM old.sweeps WHERE what NOT IN ("+received+")")
 			default:
 				run = append(run, "DELETE FROM main."+name, "INSERT INTO main."+name+" SELECT * FROM old."+name)
 			}
 		}
+		run = append(run, // and it is not gone any more for who stood still
+			`UPDATE main.swept SET items = items - (SELECT count(*) FROM main.items i WHERE i.number > after AND i.number <= swept.up_to
+				AND i.project = swept.project AND i.kind = swept.kind)`,
+			"DELETE FROM main.swept WHERE items <= 0")
 		run = append(run, "DELETE FROM main.sqlite_sequence WHERE name NOT IN ('receipts', 'items')",
 			"INSERT INTO main.sqlite_sequence SELECT name, seq FROM old.sqlite_sequence WHERE name NOT IN ('receipts', 'items')",
 			"DELETE FROM counts",
@@ -194,6 +208,11 @@ func (db *DB) jump(ctx context.Context, now time.Time, r *Restored) error {
 		if err != nil {
 			return err
 		}
+		err = c.QueryRowContext(ctx, `SELECT count(*), min(received_at) FROM items WHERE number > (SELECT min(cursor) FROM subscriptions
+			WHERE NOT ended AND subscriber IN (SELECT id FROM subscribers WHERE state <> ?))`, digest.Left).Scan(&r.Unsent, instant{&r.UnsentAt})
+		if err != nil {
+			return err
+		}
 		to := strconv.FormatInt(r.Jump, 10)
 		return runAll(ctx, c, []string{"DELETE FROM sqlite_sequence WHERE name = 'items'",
 			// The others too: an alert's Message-ID is made from its incident's.
@@ -232,7 +251,11 @@ func cloneTo(ctx context.Context, from, to string) error {
 	if _, err := os.Stat(from); err != nil {
 		return err
 	}
-	src := sql.OpenDB(newConnector(from, 5*time.Second, copying))
+	return copyFrom(ctx, newConnector(from, 5*time.Second, copying), to)
+}
+
+func copyFrom(ctx context.Context, from connector, to string) error {
+	src := sql.OpenDB(from)
 	defer src.Close()
 	return translate(copyTo(ctx, src, to))
 }

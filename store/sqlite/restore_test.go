@@ -130,6 +130,42 @@ func TestRestoreTakesOver(t *testing.T) {
 	}
 }
 
+// TestRestoreBringsBackWhatRetentionTook: it is shown, not counted as gone too, and goes in its turn.
+func TestRestoreBringsBackWhatRetentionTook(t *testing.T) {
+	dir := t.TempDir()
+	path, copied := filepath.Join(dir, "q.db"), filepath.Join(dir, "copy.db")
+	db := world(t, path)
+	if err := db.Backup(t.Context(), copied); err != nil {
+		t.Fatal(err)
+	}
+	add(t, db, 16, 20)
+	order := digest.SweepOrder{RawBefore: t0.Add(day), ItemsBefore: t0.Add(day), UpTo: 18, Counted: []int64{2}}
+	sweepAll(t, db, order, 4)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(t.Context(), path, copied, t0.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	now := openAt(t, path, Options{})
+	if got := numbers(t, now); len(got) != 17 || got[14] != 15 || got[15] != 19 {
+		t.Errorf("items %v, want 1 to 15, which the copy has, and 19 and 20", got)
+	}
+	if swept, err := now.Swept(t.Context(), 2, 20); err != nil || len(swept) != 1 || swept[0].Items != 3 {
+		t.Errorf("gone for who stood still at 2: %v, %v; want 3", swept, err)
+	}
+	sweepAll(t, now, order, 4)
+	if got := numbers(t, now); len(got) != 2 {
+		t.Errorf("items %v, want 19 and 20: what came back stays for ever", got)
+	}
+	if r, err := now.Receipt(t.Context(), 19); err != nil || len(r.Raw) != 0 {
+		t.Errorf("raw bytes that came back: %d, %v", len(r.Raw), err)
+	}
+	if swept, err := now.Swept(t.Context(), 2, 20); err != nil || len(swept) != 1 || swept[0].Items != 16 {
+		t.Errorf("gone for who stood still at 2: %v, %v; want 16", swept, err)
+	}
+}
+
 func TestRestoreWithoutTheOld(t *testing.T) {
 	for name, spoil := range map[string]func(path string) error{
 		"gone": os.Remove,
@@ -149,7 +185,7 @@ func TestRestoreWithoutTheOld(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.TakenOver || r.Why == "" || r.Dropped != 1 || r.Jump < 15+47*3600*fastest {
+			if r.TakenOver || r.Why == "" || r.Dropped != 1 || r.Unsent != 3 || !r.UnsentAt.Equal(t0.Add(13*time.Minute)) || r.Jump < 15+47*3600*fastest {
 				t.Errorf("restored: %+v", r)
 			}
 			now := openAt(t, path, Options{})

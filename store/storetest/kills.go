@@ -305,7 +305,7 @@ func (w *world) tick(later time.Duration) {
 		d, err := w.builder.TickDigests(w.ctx, w.now, w.set)
 		w.must(errors.Join(append(d.Faults, err)...))
 		for {
-			done, err := w.sender.Batch(w.ctx)
+			done, err := w.sender.Batch(w.ctx, w.ctx)
 			w.must(err)
 			if len(done) == 0 {
 				return
