@@ -73,22 +73,23 @@ func (a answer) pace(at int) bool {
 
 var slowDown = regexp.MustCompile(`(?i)\brate\b|ratelimit|throttl|too m(any|uch) (mail|message|connection|recipient)|(limit|quota) exceeded.*(hour|day|minute)`)
 
-// ours tells whether a 5xx speaks of our settings rather than of this recipient or message: a login is missing, commands
-// come in an order or form the server does not like, the sender is not allowed (but for its size, RFC 1870), or the
-// server relays nothing for us.
+// ours tells whether a 5xx speaks of us rather than of this recipient or message: a login is missing, commands come in an
+// order or form the server does not like, the sender is not allowed (but for its size, RFC 1870), the machine is not, or
+// the server relays nothing for us.
 func (a answer) ours(at int, enhanced string) bool {
 	switch a.code {
 	case 500, 502, 503, 504, 530, 534, 535, 538:
 		return true
 	}
-	switch at {
-	case atMail:
+	if at == atMail {
 		return a.code != 552 && enhanced != "5.3.4"
-	case atRcpt:
-		return strings.Contains(strings.ToLower(a.text), "relay")
 	}
-	return false
+	return enhanced == "5.1.7" || enhanced == "5.1.8" || ofUs.MatchString(a.text)
 }
+
+// ofUs are words about the sender or the client that come with a later command: Postfix keeps all its refusals back until RCPT
+// (smtpd_delay_reject), and Exchange says only to the whole mail that the login may not send as its sender.
+var ofUs = regexp.MustCompile(`(?i)relay(ing)?\b|sender address rejected|(helo|client) (command |host )?(rejected|\[.*blocked using)|send ?as\b|sendasdenied`)
 
 // refusal is why no session could be opened, with the server's code where it gave one.
 func (t *Transport) refusal(ctx context.Context, step string, err error) *digest.SendError {
