@@ -171,7 +171,7 @@ func (b *Bounces) Take(ctx context.Context, bounce Bounce) error {
 		if err != nil {
 			return err
 		}
-		record, suspend := JudgeBounce(who.Bounces, b.Policy, &bounce, len(failing) >= max(manyFail, people/2), now)
+		record, suspend := JudgeBounce(who.Bounces, b.Policy, &bounce, len(failing) >= max(manyFail, min(people/10, mostFail)), now)
 		switch {
 		case suspend && who.State == Active:
 			who.State = Suspended
@@ -234,8 +234,11 @@ func (b *Bounces) reader(ctx context.Context, address string) (int64, error) {
 	return 0, err
 }
 
+// A tenth of all people who fail within an hour, but from manyFail to mostFail, are too many to be suspended at once: a server
+// that has lost its directory says of everybody what it says of who has left. Who is gone indeed fails again the next day.
 const (
 	manyFail    = 5 // addresses that failed within manyFailIn are many
+	mostFail    = 100
 	manyFailIn  = time.Hour
 	manyBounces = 1000 // that are looked at
 )

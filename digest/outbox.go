@@ -53,6 +53,9 @@ type Report struct {
 	State  string    // Delivered, Failed, or Queued for again
 	NextAt time.Time // for Queued
 	Answer string
+
+	// Untried gives a leased message back that was not sent at all: for Queued, and no attempt is counted.
+	Untried bool
 }
 
 // FarOff is further than anything waits: what is to wait longer was written down while the clock was wrong, and is due.

@@ -184,8 +184,8 @@ func report(ctx context.Context, c *sql.Conn, now time.Time, r *digest.Report) (
 		if next.IsZero() {
 			next = now
 		}
-		n, err := changed(ctx, c, "UPDATE outbox SET state = 'queued', next_at = ?, answer = ?, leased_until = NULL"+fence,
-			at(next), r.Answer, r.ID, r.Lease)
+		n, err := changed(ctx, c, "UPDATE outbox SET state = 'queued', attempts = attempts - ?, next_at = ?, answer = ?, leased_until = NULL"+fence,
+			r.Untried, at(next), r.Answer, r.ID, r.Lease)
 		return n == 1, err
 	}
 	n, err := changed(ctx, c, "UPDATE outbox SET state = ?, done_at = ?, answer = ?, leased_until = NULL"+fence,

@@ -119,6 +119,9 @@ func (m *Memory) Report(ctx context.Context, now time.Time, reports []digest.Rep
 		}
 		msg := &m.messages[r.ID-1]
 		msg.State, msg.Answer, msg.LeasedUntil = r.State, r.Answer, time.Time{}
+		if r.State == digest.Queued && r.Untried {
+			msg.Attempts--
+		}
 		switch {
 		case r.State != digest.Queued:
 			if msg.DoneAt = milli(now); r.State == digest.Delivered {

@@ -132,6 +132,8 @@ var outboxTests = map[string]func(*fixture){
 		again := must(f.Lease(bg, t0.Add(time.Hour), until, lanes, 9))
 		f.same("again", names(again), "m3")
 		f.same("keeps its Message-ID and counts", again[0].Attempts, 2)
+		must(f.Report(bg, now, []digest.Report{{ID: 3, Lease: again[0].Lease, State: digest.Queued, Untried: true}}))
+		f.same("what was not tried does not count", must(f.Message(bg, 3)).Attempts, 1)
 	},
 	"Report takes only what ends an attempt": func(f *fixture) {
 		f.ok(f.AddMessage(bg, message("m")))
