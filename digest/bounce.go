@@ -56,6 +56,15 @@ func DefaultBouncePolicy() BouncePolicy {
 	return BouncePolicy{Points: 5, HalfLife: 7 * 24 * time.Hour, OneIn: 20 * time.Hour}
 }
 
+// Points is the score as of now, in points.
+func (r *BounceRecord) Points(p BouncePolicy, now time.Time) float64 {
+	since := now.Sub(r.ScoredAt)
+	if r.ScoredAt.IsZero() || since < 0 { // nothing, or a clock that was set
+		since = 0
+	}
+	return float64(r.Score) / 1000 * math.Exp2(-float64(since)/float64(p.HalfLife))
+}
+
 // JudgeBounce gives a subscriber's record after a bounce, and whether it suspends the address. A hard bounce and a complaint do
 // at once, a soft one or a full mailbox adds a point to a score that decays. A block is about us, a delay is no end: neither
 // counts. alarm is whether so many addresses fail at once that the fault is likely a server's or ours: then a hard bounce
@@ -74,11 +83,7 @@ func JudgeBounce(r BounceRecord, p BouncePolicy, b *Bounce, alarm bool, now time
 		return r, false
 	}
 	if since := now.Sub(r.ScoredAt); r.ScoredAt.IsZero() || since >= p.OneIn || since < -p.OneIn {
-		if r.ScoredAt.IsZero() || since < 0 {
-			since = 0
-		}
-		r.Score = 1000 + int(float64(r.Score)*math.Exp2(-float64(since)/float64(p.HalfLife)))
-		r.ScoredAt = now
+		r.Score, r.ScoredAt = 1000+int(math.Round(1000*r.Points(p, now))), now
 	}
 	if r.Score >= p.Points*1000 {
 		return suspend("mail has come back for days")

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"quietpost/config"
+	"quietpost/digest"
 	"quietpost/store/sqlite"
 )
 
@@ -85,4 +87,17 @@ func rfc3339(t time.Time) *string {
 	}
 	s := t.UTC().Format(time.RFC3339)
 	return &s
+}
+
+// count is "1 update" or "3 updates".
+func count(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
+// first is what an error says before the words of its kind, which tell a person nothing.
+func first(err error) string {
+	return strings.TrimSuffix(err.Error(), ": "+digest.ErrConflict.Error())
 }

@@ -57,13 +57,14 @@ func (c *sendCmd) Run(e *env) error {
 				fmt.Fprintf(e.stdout, "%s: nothing new, so nothing is sent\n", address)
 				continue
 			}
-			fmt.Fprintf(e.stdout, "%s: %q with %d updates is on its way; the running daemon sends it within a second\n", address, d.Message.Subject, d.Edition.Items)
+			fmt.Fprintf(e.stdout, "%s: %q with %s is on its way; the running daemon sends it within a second\n", address, d.Message.Subject,
+				count(d.Edition.Items, "update"))
 		}
 		if errors.Is(err, digest.ErrExists) {
 			return fmt.Errorf("%s was sent it at this very moment already; nothing goes twice", address)
 		}
 		if errors.Is(err, digest.ErrConflict) {
-			err = fmt.Errorf("%w; `quietpost subscribers resume %s` ends a pause or a suspension", err, address)
+			err = fmt.Errorf("%s; `quietpost subscribers resume %s` ends a pause or a suspension", first(err), address)
 		}
 		if err == nil && len(done) == 0 {
 			err = fmt.Errorf("%s has no digest: the person left it", address)

@@ -139,7 +139,7 @@ func tracePerson(cfg *config.Config, policy *digest.Policy, it *digest.Item, who
 			add(e.CreatedAt, "queued", "in the %s of %s, window %s: %d updates, %d by title; edition %s", label,
 				stamp(e.Slot, who.Location(cfg.TimeZone)), e.Window(), e.Items, e.Shown, e.ID)
 		}
-		traceMessage(&t.Message, add)
+		traceMessage(&t.Message, who.Location(cfg.TimeZone), add)
 	}
 	for i := range who.Subscriptions {
 		s := &who.Subscriptions[i]
@@ -160,11 +160,8 @@ func tracePerson(cfg *config.Config, policy *digest.Policy, it *digest.Item, who
 	return out
 }
 
-func traceMessage(m *digest.Message, add func(at time.Time, what, why string, args ...any)) {
-	tries := "1 attempt"
-	if m.Attempts != 1 {
-		tries = fmt.Sprintf("%d attempts", m.Attempts)
-	}
+func traceMessage(m *digest.Message, loc *time.Location, add func(at time.Time, what, why string, args ...any)) {
+	tries := count(m.Attempts, "attempt")
 	switch {
 	case m.ID == 0:
 	case m.State == digest.Delivered:
@@ -175,7 +172,7 @@ func traceMessage(m *digest.Message, add func(at time.Time, what, why string, ar
 	case m.State == digest.Failed:
 		add(m.DoneAt, "given up", "after %s: %s", tries, m.Answer)
 	case m.Attempts > 0:
-		add(time.Time{}, "sent", "not taken yet after %s: %s; next at %s", tries, m.Answer, m.NextAt.UTC().Format(time.RFC3339))
+		add(time.Time{}, "sent", "not taken yet after %s: %s; next at %s", tries, m.Answer, stamp(m.NextAt, loc))
 	default:
 		add(time.Time{}, "sent", "it waits in the outbox")
 	}
