@@ -5,12 +5,23 @@ import (
 	"time"
 )
 
-// Lanes of the outbox: alerts always overtake digests.
+// Lanes of the outbox: alerts always overtake digests; see LaneRank.
 const (
 	LaneAlert  = "alert"
 	LaneLetter = "letter" // answers, confirmations and words to the operators
 	LaneDigest = "digest"
 )
+
+// LaneRank is the order of lanes in a lease: alerts first, then letters, which somebody waits for, then all else.
+func LaneRank(lane string) int64 {
+	switch lane {
+	case LaneAlert:
+		return 0
+	case LaneLetter:
+		return 1
+	}
+	return 2
+}
 
 // States of a message.
 const (

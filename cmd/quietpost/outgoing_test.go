@@ -284,7 +284,8 @@ func TestManyRefusalsAreTold(t *testing.T) {
 	s.inbox.mu.Lock()
 	text := s.inbox.texts[0]
 	s.inbox.mu.Unlock()
-	if !strings.Contains(text, "Subject: quietpost: mail to many addresses fails") || !strings.Contains(text, "5.7.26 unauthenticated") {
+	if !strings.Contains(text, "Subject: quietpost: mail to many addresses fails") || !strings.Contains(text, "5.7.26 unauthenticated") ||
+		!strings.Contains(text, "quietpost doctor") {
 		t.Error(text)
 	}
 	if list := s.ok("subscribers", "list"); strings.Contains(list, "suspended") {

@@ -116,12 +116,8 @@ func ready(ctx context.Context, c *sql.Conn, now time.Time, lanes []string, limi
 		ORDER BY next_at, id LIMIT ?4`
 	var all []row
 	for _, lane := range lanes {
-		rank := int64(1)
-		if lane == digest.LaneAlert {
-			rank = 0
-		}
 		scan := func(rows *sql.Rows) (row, error) {
-			r := row{rank: rank}
+			r := row{rank: digest.LaneRank(lane)}
 			return r, rows.Scan(&r.id, &r.next)
 		}
 		for _, when := range []string{"state = 'queued' AND next_at <= ?2", "state = 'queued' AND next_at > ?3",
