@@ -171,9 +171,10 @@ func (h *house) start(ctx context.Context, g *generation) {
 	h.stop = func() {
 		cancel()
 		wg.Wait()
-		for _, s := range g.senders {
-			s.Transport.Close()
+		for _, s := range g.senders { // each may wait a moment for a server's goodbye
+			wg.Go(func() { s.Transport.Close() })
 		}
+		wg.Wait()
 	}
 }
 
