@@ -33,8 +33,8 @@ func (z zone) LookupMX(_ context.Context, name string) (list []*net.MX, err erro
 	return list, err
 }
 
-func (z zone) LookupHost(_ context.Context, name string) ([]string, error) {
-	return z.LookupTXT(nil, "host "+name)
+func (z zone) LookupHost(ctx context.Context, name string) ([]string, error) {
+	return z.LookupTXT(ctx, "host "+name)
 }
 
 func TestProbeDNS(t *testing.T) {
