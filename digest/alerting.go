@@ -114,7 +114,12 @@ func (b *Builder) alertEdition(now time.Time, set *Settings, who *Subscriber, st
 		v.Held = "It was held until now: quiet hours, many alerts at once, or the service was down."
 	}
 	v.Edition, v.Subject = c.Edition, alertSubject(v.Alerts)
-	v.Why = "You get this at once because it is urgent and you asked for alerts."
+	v.Why = "You get this because it is urgent and you asked for alerts."
+	if sub := who.current(); sub != nil && !sub.Ended && sub.NextSlot.After(now) {
+		if sched, _, err := set.Calendar.Of(who, sub); err == nil {
+			v.NextAt, v.Schedule = sub.NextSlot, sched.Words()
+		}
+	}
 	v.Links = links(set, TokenLeaveAlerts, who.ID, e.ID)
 	r, err := render(b.Renderer.Alert, v)
 	if err != nil {

@@ -56,6 +56,15 @@ func DefaultBouncePolicy() BouncePolicy {
 	return BouncePolicy{Points: 5, HalfLife: 7 * 24 * time.Hour, OneIn: 20 * time.Hour}
 }
 
+// Points is the score as of now, in points.
+func (r *BounceRecord) Points(p BouncePolicy, now time.Time) float64 {
+	since := now.Sub(r.ScoredAt)
+	if r.ScoredAt.IsZero() || since < 0 { // nothing, or a clock that was set
+		since = 0
+	}
+	return float64(r.Score) / 1000 * math.Exp2(-float64(since)/float64(p.HalfLife))
+}
+
 // JudgeBounce gives a subscriber's record after a bounce, and whether it suspends the address. A hard bounce and a complaint do
 // at once, a soft one or a full mailbox adds a point to a score that decays. A block is about us, a delay is no end: neither
 // counts. alarm is whether so many addresses fail at once that the fault is likely a server's or ours: then a hard bounce
@@ -74,11 +83,7 @@ func JudgeBounce(r BounceRecord, p BouncePolicy, b *Bounce, alarm bool, now time
 		return r, false
 	}
 	if since := now.Sub(r.ScoredAt); r.ScoredAt.IsZero() || since >= p.OneIn || since < -p.OneIn {
-		if r.ScoredAt.IsZero() || since < 0 {
-			since = 0
-		}
-		r.Score = 1000 + int(float64(r.Score)*math.Exp2(-float64(since)/float64(p.HalfLife)))
-		r.ScoredAt = now
+		r.Score, r.ScoredAt = 1000+int(math.Round(1000*r.Points(p, now))), now
 	}
 	if r.Score >= p.Points*1000 {
 		return suspend("mail has come back for days")
@@ -171,7 +176,7 @@ func (b *Bounces) Take(ctx context.Context, bounce Bounce) error {
 		if err != nil {
 			return err
 		}
-		record, suspend := JudgeBounce(who.Bounces, b.Policy, &bounce, len(failing) >= max(manyFail, people/2), now)
+		record, suspend := JudgeBounce(who.Bounces, b.Policy, &bounce, len(failing) >= max(manyFail, min(people/10, mostFail)), now)
 		switch {
 		case suspend && who.State == Active:
 			who.State = Suspended
@@ -234,8 +239,11 @@ func (b *Bounces) reader(ctx context.Context, address string) (int64, error) {
 	return 0, err
 }
 
+// A tenth of all people who fail within an hour, but from manyFail to mostFail, are too many to be suspended at once: a server
+// that has lost its directory says of everybody what it says of who has left. Who is gone indeed fails again the next day.
 const (
 	manyFail    = 5 // addresses that failed within manyFailIn are many
+	mostFail    = 100
 	manyFailIn  = time.Hour
 	manyBounces = 1000 // that are looked at
 )

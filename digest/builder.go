@@ -171,7 +171,8 @@ func (b *Builder) fill(ctx context.Context, now time.Time, set *Settings, d *Due
 	return r, err
 }
 
-// renderDigest shows fewer lines a project, and then lines of fewer projects, until the mail is small enough. A template
+// renderDigest shows fewer lines a project, then lines of fewer projects, then fewer questions and decisions, until the mail is
+// small enough. A template
 // that fails must not keep news from its reader: what is left then is plain text.
 func (b *Builder) renderDigest(v *View, wanted []Item, alerted map[int64]bool, set *Settings) Rendered {
 	for top, projects := max(set.Top, 1), -1; ; {
@@ -186,14 +187,16 @@ func (b *Builder) renderDigest(v *View, wanted []Item, alerted map[int64]bool, s
 		switch {
 		case err == nil:
 			return r
-		case !errors.Is(err, ErrTooLarge) || projects == 0:
+		case !errors.Is(err, ErrTooLarge) || top == 0:
 			return plain(v, wanted)
 		case top > 1:
 			top /= 2
 		case projects < 0:
 			projects = len(v.Grouping.Sections) / 2
-		default:
+		case projects > 0:
 			projects /= 2
+		default:
+			top = 0
 		}
 	}
 }

@@ -70,7 +70,8 @@ func StateText(s *Subscriber, set *Settings, now time.Time) string {
 	}
 	switch {
 	case s.State == Suspended:
-		b.WriteString("\nMail to this address came back, so none is sent now. To begin again, write: resume\n")
+		fmt.Fprintf(&b, "\nMail to this address came back on %s, so none is sent now: %s.\nTo begin again, write: resume\n",
+			s.Bounces.SuspendedAt.In(loc).Format("Mon 2 January 2006, 15:04 MST"), strings.TrimSuffix(string(s.Bounces.Reason), "."))
 	case s.State == Paused && s.PausedUntil.IsZero():
 		b.WriteString("\nAll of it is paused until you write: resume\n")
 	case s.State == Paused:

@@ -54,6 +54,8 @@ type Grouping struct {
 	Needs     []Line // questions and requests that are not settled, oldest first
 	Decisions []Line
 	Sections  []Section // by weight; what stands in Needs and Decisions is not repeated
+	Questions int       // that wait for an answer, shown or not
+	Requests  int
 	Items     int
 	Shown     int // items whose own title is in the mail
 	Lines     int // lines shown
@@ -61,7 +63,8 @@ type Grouping struct {
 }
 
 // Group folds a window's wanted items (projects resolved, in order of number) into lines and sections. alerted are the
-// numbers an alert has told; title gives a project's display title; top is how many lines a section shows at most.
+// numbers an alert has told; title gives a project's display title; top is how many lines a section shows at most, with 0 for
+// as few as there can be of all.
 func Group(items []Item, alerted map[int64]bool, title func(string) string, top int) Grouping {
 	type group struct{ lines []*Line }
 	var g Grouping
@@ -110,6 +113,11 @@ func Group(items []Item, alerted map[int64]bool, title func(string) string, top 
 		switch {
 		case needsAnswer(l):
 			g.Needs = append(g.Needs, *l)
+			if l.Kind == KindRequest {
+				g.Requests++
+			} else {
+				g.Questions++
+			}
 		case l.Kind == KindDecision:
 			g.Decisions = append(g.Decisions, *l)
 		default:
@@ -135,8 +143,12 @@ func Group(items []Item, alerted map[int64]bool, title func(string) string, top 
 	}
 	sort.Slice(g.Sections, func(a, b int) bool { return g.Sections[a].before(&g.Sections[b]) })
 	sort.SliceStable(g.Needs, func(a, b int) bool { return g.Needs[a].First.Before(g.Needs[b].First) })
-	g.Needs, g.More = g.capped(g.Needs, 2*top)
-	g.Decisions, g.More = g.capped(g.Decisions, 2*top)
+	first := max(2*top, fewest)
+	if top == 0 {
+		first = 2
+	}
+	g.Needs, g.More = g.capped(g.Needs, first)
+	g.Decisions, g.More = g.capped(g.Decisions, first)
 	g.Lines = len(g.Needs) + len(g.Decisions)
 	for i := range g.Sections {
 		g.Lines += len(g.Sections[i].Lines)
@@ -144,6 +156,9 @@ func Group(items []Item, alerted map[int64]bool, title func(string) string, top 
 	g.Shown = g.Lines
 	return g
 }
+
+// fewest are the questions and decisions that are shown at least: they come before all else, also where projects show little.
+const fewest = 10
 
 // narrow leaves lines to the n weightiest projects only; of the others there are just the numbers.
 func (g *Grouping) narrow(n int) {

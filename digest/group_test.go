@@ -82,6 +82,26 @@ func TestGroupCountsWhatItDoesNotShow(t *testing.T) {
 	}
 }
 
+// TestWhatWaitsIsCountedWhole: where there is little room, what waits for the reader goes before projects, and what is not shown
+// of it is counted all the same.
+func TestWhatWaitsIsCountedWhole(t *testing.T) {
+	var items []Item
+	for n := range int64(30) {
+		items = append(items, item(n+1, "apollo", "", "Why?", kind(KindQuestion)), item(n+31, "apollo", "", "Please", kind(KindRequest)),
+			item(n+61, "apollo", "", "x"))
+	}
+	for top, shown := range map[int][2]int{20: {40, 20}, 2: {10, 2}, 0: {2, 0}} {
+		g := Group(items, nil, titles, top)
+		if g.Questions != 30 || g.Requests != 30 || len(g.Needs) != shown[0] || len(g.Sections[0].Lines) != shown[1] || g.Lines+g.More != 90 {
+			t.Errorf("top %d: %d questions, %d requests, %d of them shown, %d others, %d more", top, g.Questions, g.Requests, len(g.Needs),
+				len(g.Sections[0].Lines), g.More)
+		}
+		if got := g.Subject(); top > 0 && got != "Apollo: x, 60 updates need an answer (+29)" {
+			t.Errorf("top %d: %s", top, got)
+		}
+	}
+}
+
 func TestSubject(t *testing.T) {
 	for want, items := range map[string][]Item{
 		"Apollo: release 2.4 out, 2 questions for you (+1)": {

@@ -216,6 +216,29 @@ func TestUrgentLeavesAtOnceAndIsSmallInTheDigest(t *testing.T) {
 	h.want(h.at("2026-11-23 09:00:00").tick(), "Disk full x1 alerted=true|Quiet one")
 }
 
+// seeing keeps what alerts are made from.
+type seeing struct {
+	words
+	views []digest.View
+}
+
+func (s *seeing) Alert(v *digest.View) (digest.Rendered, error) {
+	s.views = append(s.views, *v)
+	return s.words.Alert(v)
+}
+
+// TestAnAlertNamesTheNextDigest: each mail says when the next one comes.
+func TestAnAlertNamesTheNextDigest(t *testing.T) {
+	h := newHouse(t, anaEntry)
+	s := &seeing{}
+	h.builder.Renderer = s
+	h.post(digest.Item{Project: "apollo", Title: "Fire", Urgent: true})
+	h.tick()
+	if len(s.views) != 1 || !s.views[0].NextAt.Equal(h.who("ana@example.com").Subscriptions[0].NextSlot) || s.views[0].Schedule != "every day at 09:00" {
+		t.Errorf("%+v", s.views)
+	}
+}
+
 func TestUrgentThatNoServerTookIsTheDigestsInFull(t *testing.T) {
 	h := newHouse(t, anaEntry)
 	h.server.answer = func(m *digest.Message) error {

@@ -5,12 +5,23 @@ import (
 	"time"
 )
 
-// Lanes of the outbox: alerts always overtake digests.
+// Lanes of the outbox: alerts always overtake digests; see LaneRank.
 const (
 	LaneAlert  = "alert"
 	LaneLetter = "letter" // answers, confirmations and words to the operators
 	LaneDigest = "digest"
 )
+
+// LaneRank is the order of lanes in a lease: alerts first, then letters, which somebody waits for, then all else.
+func LaneRank(lane string) int64 {
+	switch lane {
+	case LaneAlert:
+		return 0
+	case LaneLetter:
+		return 1
+	}
+	return 2
+}
 
 // States of a message.
 const (
@@ -53,6 +64,9 @@ type Report struct {
 	State  string    // Delivered, Failed, or Queued for again
 	NextAt time.Time // for Queued
 	Answer string
+
+	// Untried gives a leased message back that was not sent at all: for Queued, and no attempt is counted.
+	Untried bool
 }
 
 // FarOff is further than anything waits: what is to wait longer was written down while the clock was wrong, and is due.

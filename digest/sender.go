@@ -168,7 +168,7 @@ func (o *Owed) write(ctx context.Context, store OutboxStore, now time.Time) erro
 func (s *Sender) giveBack(msgs []Message) error {
 	var rs []Report
 	for i := range msgs {
-		rs = append(rs, Report{ID: msgs[i].ID, Lease: msgs[i].Lease, State: Queued, NextAt: s.Now(), Answer: msgs[i].Answer})
+		rs = append(rs, Report{ID: msgs[i].ID, Lease: msgs[i].Lease, State: Queued, NextAt: s.Now(), Answer: msgs[i].Answer, Untried: true})
 	}
 	if len(rs) == 0 {
 		return nil

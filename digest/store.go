@@ -126,7 +126,7 @@ type OutboxStore interface {
 	AddMessage(ctx context.Context, m Message) error
 
 	// Lease takes up to limit Queued messages of the lanes whose NextAt is at now or before, or Sending ones whose lease has
-	// run out; both too where that is further off than FarOff. Alerts first, then by NextAt and ID. Messages with an edition to
+	// run out; both too where that is further off than FarOff. By LaneRank, then by NextAt and ID. Messages with an edition to
 	// the address of a Suspended subscriber wait. Each is written down as an attempt before it is returned: State
 	// Sending, Attempts and Lease one higher, LeasedUntil as given.
 	Lease(ctx context.Context, now, until time.Time, lanes []string, limit int) ([]Message, error)

@@ -13,12 +13,10 @@ func (g *Grouping) Subject() string {
 		parts = append(parts, l.ProjectTitle+": "+l.shown(70))
 		told++
 	}
-	if n := len(g.Needs); n > 0 {
+	if n := g.Questions + g.Requests; n > 0 {
 		what := plural(n, "question for you", "questions for you")
-		for i := range g.Needs {
-			if g.Needs[i].Kind != KindQuestion {
-				what = plural(n, "update needs an answer", "updates need an answer")
-			}
+		if g.Requests > 0 {
+			what = plural(n, "update needs an answer", "updates need an answer")
 		}
 		parts = append(parts, what)
 		told += n

@@ -71,24 +71,34 @@ func (a answer) pace(at int) bool {
 	return a.code == 421 || a.code == 432 || at == atMail || slowDown.MatchString(a.text) && !strings.HasPrefix(a.text, "4.2.1")
 }
 
-var slowDown = regexp.MustCompile(`(?i)\brate\b|ratelimit|throttl|too m(any|uch) (mail|message|connection|recipient)|(limit|quota) exceeded.*(hour|day|minute)`)
+var slowDown = regexp.MustCompile(`(?i)\brate\b|ratelimit|throttl|server busy|too m(any|uch) (mail|message|connection|recipient)|` +
+	`(limit|quota) exceeded.*(hour|day|minute)|` + sendingLimit)
 
-// ours tells whether a 5xx speaks of our settings rather than of this recipient or message: a login is missing, commands
-// come in an order or form the server does not like, the sender is not allowed (but for its size, RFC 1870), or the
-// server relays nothing for us.
+// sendingLimit is how providers speak of what a login may send in a day or an hour: Google 550 5.4.5 "Daily user sending limit
+// exceeded", Exchange 554 5.2.0 "SubmissionQuotaExceeded" and 550 5.1.90 "reached your daily limit". It is over tomorrow.
+const sendingLimit = `(daily|hourly|sending|submission|messaging)[ a-z]*(limit|quota)`
+
+// ours tells whether a 5xx speaks of us rather than of this recipient or message: a login is missing, commands come in an
+// order or form the server does not like, the sender is not allowed (but for its size, RFC 1870), the machine is not, or
+// the server relays nothing for us.
 func (a answer) ours(at int, enhanced string) bool {
 	switch a.code {
 	case 500, 502, 503, 504, 530, 534, 535, 538:
 		return true
 	}
-	switch at {
-	case atMail:
+	if at == atMail {
 		return a.code != 552 && enhanced != "5.3.4"
-	case atRcpt:
-		return strings.Contains(strings.ToLower(a.text), "relay")
 	}
-	return false
+	if enhanced == "5.2.1" || enhanced == "5.2.2" {
+		return false // of the recipient's mailbox, whatever the words
+	}
+	return enhanced == "5.1.7" || enhanced == "5.1.8" || ofUs.MatchString(a.text)
 }
+
+// ofUs are words about the sender or the client that come with a later command: Postfix keeps all its refusals back until RCPT
+// (smtpd_delay_reject), and Exchange says only to the whole mail that the login may not send as its sender.
+var ofUs = regexp.MustCompile(`(?i)relay(ing)?\b|sender address rejected|(helo|client) (command |host )?(rejected|\[.*blocked using)|` +
+	`send ?as\b|sendasdenied|` + sendingLimit)
 
 // refusal is why no session could be opened, with the server's code where it gave one.
 func (t *Transport) refusal(ctx context.Context, step string, err error) *digest.SendError {

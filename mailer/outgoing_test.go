@@ -24,6 +24,8 @@ func TestWhatARefusalIsAbout(t *testing.T) {
 		"too many from us":      {rcpt: "450 4.7.1 Error: too many recipients from 10.0.0.1", about: digest.AboutServer},
 		"rate":                  {dot: "450 4.7.28 Our system has detected an unusual rate of mail", about: digest.AboutServer},
 		"Exchange's limit":      {mail: "432 4.3.2 Concurrent connections limit exceeded", about: digest.AboutServer},
+		"Exchange is busy":      {rcpt: "451 4.7.500 Server busy. Please try again later from [192.0.2.1]", about: digest.AboutServer},
+		"a relay's limit":       {dot: "451 You have exceeded your messaging limits", about: digest.AboutServer},
 		"later, to the sender":  {mail: "451 4.3.0 later", about: digest.AboutServer},
 		"sender not ours":       {mail: "553 5.7.1 not owned by user", about: digest.AboutServer},
 		"larger than it takes":  {mail: "552 5.3.4 too large", about: digest.AboutMessage},

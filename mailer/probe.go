@@ -101,6 +101,7 @@ func tlsName(version uint16) string {
 type Resolver interface {
 	LookupTXT(ctx context.Context, name string) ([]string, error)
 	LookupMX(ctx context.Context, name string) ([]*net.MX, error)
+	LookupHost(ctx context.Context, name string) ([]string, error)
 }
 
 // A Sender is what the DNS is asked about: who mail claims to be from.
@@ -273,6 +274,13 @@ func (p *dnsProbe) mx(domain string) Step {
 		return s
 	}
 	list, err := p.r.LookupMX(p.ctx, domain)
+	var dns *net.DNSError
+	if errors.As(err, &dns) && dns.IsNotFound { // RFC 5321, section 5.1: then the machine of that name takes its mail
+		if _, none := p.r.LookupHost(p.ctx, domain); none == nil {
+			s.OK, s.Text, s.Do = true, "delivery reports go to "+domain+" itself, which has no MX record", ""
+			return s
+		}
+	}
 	switch {
 	case err != nil:
 		s.Text = "delivery reports to " + domain + " would not arrive: " + err.Error()

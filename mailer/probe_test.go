@@ -33,6 +33,10 @@ func (z zone) LookupMX(_ context.Context, name string) (list []*net.MX, err erro
 	return list, err
 }
 
+func (z zone) LookupHost(ctx context.Context, name string) ([]string, error) {
+	return z.LookupTXT(ctx, "host "+name)
+}
+
 func TestProbeDNS(t *testing.T) {
 	signer, err := NewSigner("example.com", "q1", keys(t)["RSA, PKCS #1"])
 	if err != nil {
@@ -74,6 +78,7 @@ func TestProbeDNS(t *testing.T) {
 			z["_dmarc.example.org"] = []string{"v=DMARC1; p=none"}
 		}, "alignment", "comes back to example.com and is not signed"},
 		"reports do not arrive": {func(z zone, _ *Sender) { delete(z, "mx example.com") }, "reports", "would not arrive"},
+		"no MX, but a machine":  {func(z zone, _ *Sender) { delete(z, "mx example.com"); z["host example.com"] = []string{"192.0.2.1"} }, "", ""},
 		"null MX":               {func(z zone, _ *Sender) { z["mx example.com"] = []string{"."} }, "reports", "takes no mail"},
 	} {
 		z, s := good(), sender

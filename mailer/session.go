@@ -134,10 +134,16 @@ func mechanism(way, user, password, host string) smtp.Auth {
 	return smtp.ScramSHA256Auth(user, password)
 }
 
-// A fault is why a message was not taken; stale means that the server was gone before it took MAIL.
+// A fault is why a message was not taken; stale means that the server let go of this connection, not of the message: it was gone
+// before it took MAIL, or has had enough of a connection, as with a limit of messages each. Another one may do.
 type fault struct {
 	err   *digest.SendError
 	stale bool
+}
+
+// faultOf is that of a refusal to a command before the text.
+func faultOf(at int, e *digest.SendError) *fault {
+	return &fault{err: e, stale: e.Code == 421 || at == atMail && e.Code < 500}
 }
 
 // hand does one transaction (RFC 5321, section 3.3), its three commands in one packet where the server allows (RFC 2920).
@@ -152,7 +158,7 @@ func (s *session) hand(ctx context.Context, from, to string, data []byte) *fault
 	if s.pipelining {
 		s.write(strings.Join(cmds, ""))
 	}
-	var refused *digest.SendError
+	var refused *fault
 	var last answer
 	for i, cmd := range cmds {
 		if !s.pipelining {
@@ -161,41 +167,41 @@ func (s *session) hand(ctx context.Context, from, to string, data []byte) *fault
 			}
 			s.write(cmd)
 		}
-		if last = s.read(ctx); s.broken {
-			if refused == nil {
-				refused = last.refusal(i)
-			}
-			return &fault{err: refused, stale: i == 0}
+		last = s.read(ctx)
+		if refused == nil && (s.broken || !last.takes(i)) {
+			refused = faultOf(i, last.refusal(i))
 		}
-		if refused == nil && !last.takes(i) {
-			refused = last.refusal(i)
+		if s.broken {
+			return refused
 		}
 	}
 	if refused != nil {
 		s.abandon(ctx, last)
-		return &fault{err: refused}
+		s.broken = s.broken || refused.stale
+		return refused
 	}
-	s.writeData(data)
+	whole := s.writeData(data)
 	last = s.read(ctx)
 	if last.takes(atDot) {
 		s.said = digest.OneLine(strconv.Itoa(last.code)+" "+last.text, 500)
 		return nil
 	}
-	refused = last.refusal(atDot)
+	e := last.refusal(atDot)
 	switch {
-	case refused.Code == 0:
-		refused.Text += "; it had the whole message, which may have arrived"
-		refused.About = digest.AboutFate
-	case refused.Code < 400:
+	case e.Code == 0 && whole:
+		e.Text += "; it had the whole message, which may have arrived"
+		e.About = digest.AboutFate
+	case e.Code < 400:
 		s.broken = true // out of step
 	}
-	return &fault{err: refused}
+	return &fault{err: e}
 }
 
 // mailCommand says MAIL with what the server should know of the message (RFC 1870, 6152 and 6531).
 func (s *session) mailCommand(from, to string, data []byte) (string, *digest.SendError) {
 	cmd := "MAIL FROM:<" + from + ">"
-	if !isASCII(from) || !isASCII(to) {
+	header, _, _ := bytes.Cut(data, []byte("\r\n\r\n"))
+	if !isASCII(from) || !isASCII(to) || !isASCII(header) {
 		if !s.utf8 {
 			return "", &digest.SendError{Enhanced: "5.6.7", Permanent: true, About: digest.AboutMessage,
 				Text: "the mail server does not take addresses beyond ASCII (SMTPUTF8)"}
@@ -235,8 +241,9 @@ func (s *session) write(cmd string) {
 	}
 }
 
-// writeData sends the text with its dots doubled (RFC 5321, section 4.5.2) and the final one, in one write.
-func (s *session) writeData(data []byte) {
+// writeData sends the text with its dots doubled (RFC 5321, section 4.5.2) and the final one, in one write. It tells whether
+// all of it left: without its final dot no server takes a mail.
+func (s *session) writeData(data []byte) (whole bool) {
 	s.wire = s.wire[:0]
 	if bytes.HasPrefix(data, []byte(".")) {
 		s.wire = append(s.wire, '.')
@@ -252,7 +259,9 @@ func (s *session) writeData(data []byte) {
 	s.wire = append(append(s.wire, data...), ".\r\n"...)
 	if _, err := s.c.Text.W.Write(s.wire); err != nil || s.c.Text.W.Flush() != nil {
 		s.broken = true
+		return false
 	}
+	return true
 }
 
 // read takes one answer; after a failed one, and after 421, the session is broken.

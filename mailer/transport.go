@@ -92,6 +92,8 @@ func NewTransport(o TransportOptions) (*Transport, error) {
 	}
 	if o.HELO == "" {
 		_, o.HELO, _ = cutAddress(from)
+	} else if ascii, err := toASCII(o.HELO); err == nil {
+		o.HELO = ascii
 	}
 	if !isToken(o.HELO) {
 		return nil, fmt.Errorf("%q is not a name to greet a mail server with", o.HELO)
@@ -107,7 +109,7 @@ func NewTransport(o TransportOptions) (*Transport, error) {
 
 // Send hands the message over, and honours ctx for the whole exchange. The error is a *digest.SendError in the server's own
 // words. Permanent is what the server says of this recipient or this message with a 5xx; a 5xx that speaks of us (greeting,
-// STARTTLS, login, sender, no right to relay) is to be tried again, so that a wrong setting never destroys mail.
+// STARTTLS, login, sender, machine, no right to relay) is to be tried again, so that a wrong setting never destroys mail.
 func (t *Transport) Send(ctx context.Context, m *digest.Message) error {
 	to, err := envelopeAddress(m.To)
 	if err != nil {

@@ -98,6 +98,16 @@ func TestRefusals(t *testing.T) {
 		"login is missing":  {mail: "530 5.7.0 Authentication required", want: want{530, "5.7.0", false, "Authentication required"}},
 		"sender not ours":   {mail: "553 5.7.1 not owned by user", want: want{553, "5.7.1", false, "not owned by user"}},
 		"too large by SIZE": {mail: "552 5.3.4 too large", want: want{552, "5.3.4", true, "too large"}},
+		"sender at RCPT":    {rcpt: "553 5.7.1 <d@example.com>: Sender address rejected: not owned by user ana", want: want{553, "5.7.1", false, "<d@example.com>: Sender address rejected: not owned by user ana"}},
+		"sender at the dot": {dot: "550 5.7.60 SMTP; Client does not have permissions to send as this sender", want: want{550, "5.7.60", false, "SMTP; Client does not have permissions to send as this sender"}},
+		"SendAsDenied":      {dot: "554 5.2.252 SendAsDenied; ana@example.com not allowed to send as d@example.com", want: want{554, "5.2.252", false, "SendAsDenied; ana@example.com not allowed to send as d@example.com"}},
+		"HELO at RCPT":      {rcpt: "550 5.7.1 <vm>: Helo command rejected: Host not found", want: want{550, "5.7.1", false, "<vm>: Helo command rejected: Host not found"}},
+		"blocked at RCPT":   {rcpt: "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using bl.example.org", want: want{554, "5.7.1", false, "Service unavailable; Client host [192.0.2.1] blocked using bl.example.org"}},
+		"our domain":        {rcpt: "550 5.1.8 <d@example.com>: Domain not found", want: want{550, "5.1.8", false, "<d@example.com>: Domain not found"}},
+		"Google's limit":    {dot: "550 5.4.5 Daily user sending limit exceeded. For more information", want: want{550, "5.4.5", false, "Daily user sending limit exceeded. For more information"}},
+		"Exchange's limit":  {dot: "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException", want: want{554, "5.2.0", false, "STOREDRV.Submission.Exception:SubmissionQuotaExceededException"}},
+		"a reader's limit":  {rcpt: "550 5.2.2 over its daily message quota", want: want{550, "5.2.2", true, "over its daily message quota"}},
+		"its own policy":    {rcpt: "550 5.7.1 Recipient address rejected: policy", want: want{550, "5.7.1", true, "Recipient address rejected: policy"}},
 		"DATA in disorder":  {data: "503 5.5.1 bad sequence", want: want{503, "5.5.1", false, "bad sequence"}},
 		"DATA refused":      {data: "554 5.7.1 no", want: want{554, "5.7.1", true, "no"}},
 		"DATA later":        {data: "451 4.3.0 later", want: want{451, "4.3.0", false, "later"}},
@@ -243,6 +253,37 @@ func TestStaleConnection(t *testing.T) {
 	}
 }
 
+// TestEnoughOfAConnection: a limit of messages each is no fault of the next message, whatever the server says of it.
+func TestEnoughOfAConnection(t *testing.T) {
+	for name, enough := range map[string]func(p *peer){
+		"421 to MAIL": func(p *peer) { p.say("421 4.7.0 too many messages in this session") },
+		"452 to MAIL": func(p *peer) {
+			p.say("452 4.3.2 too many messages in this session")
+			p.hear("RSET")
+			p.say("250 ok")
+		},
+		"421 to RCPT": func(p *peer) { p.say("250 ok"); p.hear("RCPT"); p.say("421 4.7.0 that is enough") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			host, port := script(t, func(n int, p *peer) {
+				p.greet()
+				p.take()
+				if !strings.HasPrefix(p.hear(""), "MAIL") {
+					return // QUIT after the last
+				}
+				enough(p)
+				p.hear("the client hangs up")
+			})
+			tr := transport(t, host, port, nil)
+			for i := range 4 {
+				if se := send(t, tr, message("x")); se != nil {
+					t.Errorf("message %d: %v", i, se)
+				}
+			}
+		})
+	}
+}
+
 // TestRedialsOnce: a server that takes nobody is not asked for ever, and a fresh connection that breaks is not redialled.
 func TestRedialsOnce(t *testing.T) {
 	connections := make(chan int, 10)
@@ -374,6 +415,23 @@ func TestRefusedInTheMiddle(t *testing.T) {
 	m.Bytes = append(m.Bytes, repeat("0123456789abcdef\r\n", 1<<16)...)
 	se := send(t, transport(t, host, port, nil), m)
 	if se == nil || !(se.Code == 552 && se.Permanent || se.Code == 0 && !se.Permanent) {
+		t.Errorf("got %+v", se)
+	}
+}
+
+// TestNotAllOfTheText: what never left as a whole cannot have arrived, so it is not held back as if it might have.
+func TestNotAllOfTheText(t *testing.T) {
+	host, port := script(t, func(n int, p *peer) {
+		p.greet("PIPELINING")
+		p.hear("MAIL")
+		p.hear("RCPT")
+		p.hear("DATA")
+		p.say("250 ok", "250 ok", "354 go on")
+	})
+	m := message("x")
+	m.Bytes = append(m.Bytes, repeat("0123456789abcdef\r\n", 1<<20)...)
+	se := send(t, transport(t, host, port, nil), m)
+	if se == nil || se.Code != 0 || se.About == digest.AboutFate || strings.Contains(se.Text, "may have arrived") {
 		t.Errorf("got %+v", se)
 	}
 }
@@ -646,10 +704,11 @@ func TestSMTPUTF8(t *testing.T) {
 		bytes          string
 		err            string
 	}{
-		"domain":        {to: "ana@büro.example", mail: "MAIL FROM:<bounces@example.com>", rcpt: "RCPT TO:<ana@xn--bro-hoa.example>"},
-		"local part":    {to: "用户@例子.example", offers: true, mail: "MAIL FROM:<bounces@example.com> SMTPUTF8", rcpt: "RCPT TO:<用户@xn--fsqu00a.example>"},
-		"not offered":   {to: "用户@example.org", err: "SMTPUTF8"},
-		"text of bytes": {to: "ana@example.org", offers: true, bytes: "a: b\r\n\r\nü\r\n", mail: "MAIL FROM:<bounces@example.com> BODY=8BITMIME", rcpt: "RCPT TO:<ana@example.org>"},
+		"domain":         {to: "ana@büro.example", mail: "MAIL FROM:<bounces@example.com>", rcpt: "RCPT TO:<ana@xn--bro-hoa.example>"},
+		"local part":     {to: "用户@例子.example", offers: true, mail: "MAIL FROM:<bounces@example.com> SMTPUTF8", rcpt: "RCPT TO:<用户@xn--fsqu00a.example>"},
+		"not offered":    {to: "用户@example.org", err: "SMTPUTF8"},
+		"text of header": {to: "ana@example.org", offers: true, bytes: "From: 用户@example.com\r\n\r\nu\r\n", mail: "MAIL FROM:<bounces@example.com> SMTPUTF8 BODY=8BITMIME", rcpt: "RCPT TO:<ana@example.org>"},
+		"text of bytes":  {to: "ana@example.org", offers: true, bytes: "a: b\r\n\r\nü\r\n", mail: "MAIL FROM:<bounces@example.com> BODY=8BITMIME", rcpt: "RCPT TO:<ana@example.org>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			host, port := script(t, func(n int, p *peer) {
@@ -715,5 +774,10 @@ func TestNewTransport(t *testing.T) {
 		if (err == nil) != (c.want != "") || err == nil && tr.address() != c.want {
 			t.Errorf("%s: %v, %v", name, tr, err)
 		}
+	}
+	o := good
+	o.HELO = "quiet.büro.example"
+	if tr, err := NewTransport(o); err != nil || tr.o.HELO != "quiet.xn--bro-hoa.example" {
+		t.Errorf("greets as %v, %v", tr, err)
 	}
 }

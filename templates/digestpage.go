@@ -70,14 +70,8 @@ func forName(name string) string {
 // summary is the line of numbers: "23 updates in 4 projects, 2 questions for you".
 func summary(g *digest.Grouping) string {
 	projects := map[string]bool{}
-	var questions, requests int
 	for i := range g.Needs {
 		projects[g.Needs[i].Project] = true
-		if g.Needs[i].Kind == digest.KindRequest {
-			requests++
-		} else {
-			questions++
-		}
 	}
 	for i := range g.Decisions {
 		projects[g.Decisions[i].Project] = true
@@ -93,11 +87,11 @@ func summary(g *digest.Grouping) string {
 		s += " in " + plural(len(projects), "project", "projects")
 	}
 	var asks []string
-	if questions > 0 {
-		asks = append(asks, plural(questions, "question", "questions"))
+	if g.Questions > 0 {
+		asks = append(asks, plural(g.Questions, "question", "questions"))
 	}
-	if requests > 0 {
-		asks = append(asks, plural(requests, "request", "requests"))
+	if g.Requests > 0 {
+		asks = append(asks, plural(g.Requests, "request", "requests"))
 	}
 	if len(asks) > 0 {
 		s += ", " + and(asks) + " for you"

@@ -26,7 +26,7 @@ func TestFullBody(t *testing.T) {
 		{"heading", "# Big & *new*\ntext", "<p><strong>Big &amp; <em>new</em></strong></p>\n<p>text</p>", "Big & new\n\ntext"},
 		{"link", "[the *site*](https://example.com/a?b=1&c=2)", `<p><a href="https://example.com/a?b=1&amp;c=2">the <em>site</em></a></p>`, "the site <https://example.com/a?b=1&c=2>"},
 		{"bare link", "see https://example.com/x.", `<p>see <a href="https://example.com/x">https://example.com/x</a>.</p>`, "see https://example.com/x."},
-		{"mail", "[write](mailto:a@example.com) or a@example.com", `<p><a href="mailto:a@example.com">write</a> or <a href="mailto:a@example.com">a@example.com</a></p>`, "write <mailto:a@example.com> or mailto:a@example.com"},
+		{"mail", "[write](mailto:a@example.com) or a@example.com", `<p><a href="mailto:a@example.com">write</a> or <a href="mailto:a@example.com">a@example.com</a></p>`, "write <mailto:a@example.com> or a@example.com"},
 		{"script link", "[x](javascript:alert(1)) [y](vbscript:x) [z](data:text/html,x) [r](/relative)", "<p>x y z r</p>", "x y z r"},
 		{"image", "a ![the plan](https://t.example.com/p.png) b ![](https://t.example.com/pixel.gif)", "<p>a the plan b </p>", "a the plan b"},
 		{"raw HTML", "<div onclick=x()>kept <b>text</b></div>\n\n<script>gone()</script>\n\nin <i>line</i>", "<p>kept  text</p>\n<p>in line</p>", "kept text\n\nin line"},

@@ -86,6 +86,7 @@ type alertItem struct {
 // A footer says why the mail came, when the next one comes and how to change that.
 type footer struct {
 	Why, Next string
+	Change    string // how to have it otherwise
 	Actions   []action
 	Small     []string
 }
@@ -208,6 +209,12 @@ func newFooter(v *digest.View, c clock) footer {
 	what := "this digest"
 	if isAlert {
 		what = "these alerts"
+	}
+	if v.Links.Mailto != "" { // there is an inbox
+		f.Change = `To change what you get and when, answer with the one word "help".`
+		if len(v.Alerts) == 1 {
+			f.Change += " Any other answer joins this incident, for all who follow it."
+		}
 	}
 	add := func(label, url string) {
 		if url != "" {

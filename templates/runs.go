@@ -206,7 +206,10 @@ func runsText(runs []run) string {
 }
 
 func linkText(label, href string) string {
-	if label == href || "mailto:"+label == href || "http://"+label == href {
+	if "mailto:"+label == href {
+		return label
+	}
+	if label == href || "http://"+label == href {
 		return href
 	}
 	return label + " <" + href + ">"

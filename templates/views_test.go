@@ -52,7 +52,7 @@ func steps(words ...any) []digest.Step {
 func ordinary(t testing.TB) *digest.View {
 	v := baseView(t)
 	v.Grouping = digest.Grouping{
-		Items: 43, Shown: 14, Lines: 14, More: 39,
+		Items: 43, Shown: 14, Lines: 14, More: 39, Questions: 1, Requests: 1,
 		Needs: []digest.Line{
 			{Project: "apollo", ProjectTitle: "Apollo", Title: "Which region do we open first, Lisbon or Warsaw?", Kind: "question",
 				URL: "https://tracker.example.com/apollo/APL-311", State: "open", Authors: []string{"Marta Nowak", "Ben Okafor"}, Count: 3,
@@ -135,7 +135,7 @@ func privateView(t testing.TB) *digest.View {
 		First: at(22, 8, 0), Last: at(23, 8, 0), History: steps("SECRET", 2, at(23, 8, 0)), Kind: "question"}
 	decided, several := line, line
 	decided.Kind, several.Kind, several.Count, several.Urgent = "decision", "status", 4, true
-	v.Grouping = digest.Grouping{Items: 6, Shown: 3, Lines: 3, Needs: []digest.Line{line}, Decisions: []digest.Line{decided},
+	v.Grouping = digest.Grouping{Items: 6, Shown: 3, Lines: 3, Questions: 1, Needs: []digest.Line{line}, Decisions: []digest.Line{decided},
 		Sections: []digest.Section{{Project: "hr", Title: "People", Items: 6, Urgent: 4, Lines: []digest.Line{several}}}}
 	return v
 }

@@ -142,9 +142,9 @@ func TestSummary(t *testing.T) {
 	}{
 		{digest.Grouping{}, "Nothing new"},
 		{digest.Grouping{Items: 1, Sections: []digest.Section{{Project: "a"}}}, "1 update in 1 project"},
-		{digest.Grouping{Items: 23, Sections: []digest.Section{{Project: "a"}, {Project: "b"}}, Decisions: []digest.Line{{Project: "c"}}, Needs: ask("question", "question")},
-			"23 updates in 3 projects, 2 questions for you"},
-		{digest.Grouping{Items: 2, Needs: ask("request", "question")}, "2 updates in 1 project, 1 question and 1 request for you"},
+		{digest.Grouping{Items: 23, Sections: []digest.Section{{Project: "a"}, {Project: "b"}}, Decisions: []digest.Line{{Project: "c"}}, Needs: ask("question", "question"), Questions: 12},
+			"23 updates in 3 projects, 12 questions for you"},
+		{digest.Grouping{Items: 2, Needs: ask("request", "question"), Questions: 1, Requests: 1}, "2 updates in 1 project, 1 question and 1 request for you"},
 	} {
 		if got := summary(&c.g); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)

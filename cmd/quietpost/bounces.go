@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"quietpost/digest"
 )
@@ -31,14 +32,27 @@ func (h *house) recorded(ctx context.Context, b digest.Bounce, who *digest.Subsc
 	if failing == 0 {
 		return
 	}
-	h.tell(ctx, "bounces", "mail to many addresses fails", fmt.Sprintf(`Mail to %d addresses came back or was refused within an hour, the last to %s:
+	h.tell(ctx, "bounces", "mail to many addresses fails", fmt.Sprintf("Mail to %d addresses came back or was refused within an hour, the last to %s:\n\n  %s\n\n%s",
+		failing, who.Address, strings.TrimSpace(b.Status+" "+b.Text), whoseFault(b.Class)))
+}
 
-  %s %s
+// whoseFault says what many bounces of a class mean, and what helps.
+func whoseFault(class digest.BounceClass) string {
+	if class == digest.BounceBlocked {
+		return `That speaks of this sender or of what it sends, not of the addresses, so nobody is suspended for it. docs/deliverability.md goes
+through what providers ask for, and this checks it:
 
-If the addresses are right, the fault is a server's, or it does not want mail from this sender: docs/deliverability.md goes
-through what providers ask for. Who is suspended gets nothing until it is lifted, and then everything:
+  quietpost doctor
+
+What was refused is kept; once the fault is mended it can be sent:
+
+  quietpost outbox retry --failed
+`
+	}
+	return `That speaks of the addresses. If they are right, a server has lost its directory, and when it has found it again all is well;
+so from now on nobody more is suspended at once. Who is suspended gets nothing until it is lifted, and then everything:
 
   quietpost subscribers list
   quietpost subscribers resume ADDRESS
-`, failing, who.Address, b.Status, b.Text))
+`
 }

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"quietpost/config"
+	"quietpost/digest"
 	"quietpost/store/sqlite"
 )
 
@@ -95,4 +97,9 @@ func rfc3339(t time.Time) *string {
 	}
 	s := t.UTC().Format(time.RFC3339)
 	return &s
+}
+
+// first is what an error says before the words of its kind, which tell a person nothing.
+func first(err error) string {
+	return strings.TrimSuffix(err.Error(), ": "+digest.ErrConflict.Error())
 }

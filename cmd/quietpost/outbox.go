@@ -53,10 +53,17 @@ func (c *outboxListCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
+		held, err := suspended(ctx, db)
+		if err != nil {
+			return err
+		}
 		values, rows := []messageJSON{}, []string(nil)
 		for _, m := range msgs {
 			when := stamp(m.DoneAt, cfg.TimeZone)
-			if m.DoneAt.IsZero() {
+			switch {
+			case m.DoneAt.IsZero() && held(&m):
+				when = "waits: suspended"
+			case m.DoneAt.IsZero():
 				when = "next " + stamp(m.NextAt, cfg.TimeZone)
 			}
 			values = append(values, messageValue(&m))
@@ -65,6 +72,16 @@ func (c *outboxListCmd) Run(e *env) error {
 		}
 		return e.print(values, "ID\tSTATE\tLANE\tTO\tTRIES\tWHEN\tSUBJECT\tANSWER", rows)
 	})
+}
+
+// suspended tells what waits because mail to its address came back.
+func suspended(ctx context.Context, db *sqlite.DB) (held func(*digest.Message) bool, err error) {
+	people, err := db.Subscribers(ctx)
+	is := map[string]bool{}
+	for i := range people {
+		is[people[i].Address] = people[i].State == digest.Suspended
+	}
+	return func(m *digest.Message) bool { return m.Edition != "" && is[m.To] }, err
 }
 
 func messageValue(m *digest.Message) messageJSON {
@@ -98,10 +115,17 @@ func (c *outboxShowCmd) Run(e *env) error {
 			return e.print([]any{v}, "", nil)
 		}
 		fmt.Fprintf(e.stdout, "message %d to %s, lane %s: %s after %s\nmade %s", m.ID, m.To, m.Lane, m.State, counted(m.Attempts, "attempt", "attempts"), stamp(m.CreatedAt, cfg.TimeZone))
-		if m.DoneAt.IsZero() {
-			fmt.Fprintf(e.stdout, ", next try %s", stamp(m.NextAt, cfg.TimeZone))
-		} else {
+		held, err := suspended(ctx, db)
+		if err != nil {
+			return err
+		}
+		switch {
+		case !m.DoneAt.IsZero():
 			fmt.Fprintf(e.stdout, ", done %s", stamp(m.DoneAt, cfg.TimeZone))
+		case held(&m):
+			fmt.Fprintf(e.stdout, "; it waits, because the address is suspended: quietpost subscribers resume %s", m.To)
+		default:
+			fmt.Fprintf(e.stdout, ", next try %s", stamp(m.NextAt, cfg.TimeZone))
 		}
 		fmt.Fprintf(e.stdout, "\nlast answer: %s\n\n", digest.OneLine(m.Answer, 600))
 		if m.Bytes == nil {
@@ -176,16 +200,24 @@ func (e *env) setMessages(ids []int64, states []string, state, done string) erro
 				ids = append(ids, m.ID)
 			}
 		}
+		held, err := suspended(ctx, db)
+		if err != nil {
+			return err
+		}
 		changed := 0
 		for _, id := range ids {
 			err := db.SetMessage(ctx, e.now(), id, state, "dropped by the operator")
 			switch {
 			case err == nil:
-				fmt.Fprintf(e.stdout, "message %d %s\n", id, done)
+				if m, err := db.Message(ctx, id); err == nil && state == digest.Queued && held(&m) {
+					fmt.Fprintf(e.stdout, "message %d is due, and waits as long as its address is suspended: quietpost subscribers resume %s\n", id, m.To)
+				} else {
+					fmt.Fprintf(e.stdout, "message %d %s\n", id, done)
+				}
 				changed++
 			case len(states) > 0 && (errors.Is(err, digest.ErrNotFound) || errors.Is(err, digest.ErrConflict)):
 			case errors.Is(err, digest.ErrConflict):
-				return fmt.Errorf("%w; only what waits or was given up can be changed", err)
+				return fmt.Errorf("%s; only what waits or was given up can be changed", first(err))
 			case errors.Is(err, digest.ErrNotFound):
 				if _, is := db.Message(ctx, id); is == nil {
 					return fmt.Errorf("message %d was dropped, so it cannot be sent again; `quietpost send ADDRESS --catch-up 7d` sends its news anew", id)

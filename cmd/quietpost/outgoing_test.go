@@ -55,7 +55,7 @@ func TestPreviewAndSend(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.ok("--json", "preview", "Ana@Example.com")), &values); err != nil || len(values) != 1 || values[0]["items"] != 1.0 {
 		t.Errorf("%v %v", values, err)
 	}
-	if got := s.ok("send", "ana@example.com"); !strings.Contains(got, `"apollo: Backup done" with 1 update`) {
+	if got := s.ok("send", "ana@example.com"); !strings.Contains(got, `"apollo: Backup done" with 1 update is`) {
 		t.Error(got)
 	}
 	if got := s.inbox.wait(t, 1)[0].Header.Get("X-Quietpost-Window"); got != "1-1" {
@@ -181,6 +181,23 @@ func TestSignedWithAReturnPath(t *testing.T) {
 		}
 	}
 	token := strings.TrimSuffix(strings.TrimPrefix(s.inbox.froms[0], "bounces+b-"), "@example.com")
+	// The operator sees why and since when, and that what waits is not late but held.
+	for _, want := range []string{"came back on Mon 23 November 2026, 08:00 WET", "the address does not take mail: 5.1.1 no such user", "hard       5.1.1 no such user",
+		"quietpost subscribers resume ana@example.com"} {
+		if got := s.ok("subscribers", "show", "ana@example.com"); !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	if got := s.ok("--json", "subscribers", "show", "ana@example.com"); !strings.Contains(got, `"suspended_at": "2026-11-23T08:`) || !strings.Contains(got, `"suspended_because": "the address`) {
+		t.Error(got)
+	}
+	if got := s.ok("outbox", "retry", "1"); !strings.Contains(got, "waits as long as its address is suspended: quietpost subscribers resume ana@example.com") {
+		t.Error(got)
+	}
+	if got := s.ok("outbox", "list") + s.ok("outbox", "show", "1"); !strings.Contains(got, "waits: suspended") || !strings.Contains(got, "it waits, because the address is suspended") {
+		t.Error(got)
+	}
+	s.ok("outbox", "drop", "1")
 	db, _, err := s.env(t.Context()).withFile(s.file).open()
 	s.must(err)
 	defer db.Close()
@@ -209,6 +226,23 @@ func TestARefusedReaderIsSuspendedAndResumes(t *testing.T) {
 	if code, errs := s.command("send", "ana@example.com"); code != 1 || !strings.Contains(errs, "ana@example.com is suspended; `quietpost subscribers resume ana@example.com` ends that") {
 		t.Errorf("%d %s", code, errs)
 	}
+	// The operator sees why and since when, and that what waits is not late but held.
+	for _, want := range []string{"came back on Mon 23 November 2026, 08:00 WET", "the address does not take mail: 5.1.1 no such user", "hard       5.1.1 no such user",
+		"quietpost subscribers resume ana@example.com"} {
+		if got := s.ok("subscribers", "show", "ana@example.com"); !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	if got := s.ok("--json", "subscribers", "show", "ana@example.com"); !strings.Contains(got, `"suspended_at": "2026-11-23T08:`) || !strings.Contains(got, `"suspended_because": "the address`) {
+		t.Error(got)
+	}
+	if got := s.ok("outbox", "retry", "1"); !strings.Contains(got, "waits as long as its address is suspended: quietpost subscribers resume ana@example.com") {
+		t.Error(got)
+	}
+	if got := s.ok("outbox", "list") + s.ok("outbox", "show", "1"); !strings.Contains(got, "waits: suspended") || !strings.Contains(got, "it waits, because the address is suspended") {
+		t.Error(got)
+	}
+	s.ok("outbox", "drop", "1")
 	db, _, err := s.env(t.Context()).withFile(s.file).open()
 	s.must(err)
 	defer db.Close()
@@ -250,7 +284,8 @@ func TestManyRefusalsAreTold(t *testing.T) {
 	s.inbox.mu.Lock()
 	text := s.inbox.texts[0]
 	s.inbox.mu.Unlock()
-	if !strings.Contains(text, "Subject: quietpost: mail to many addresses fails") || !strings.Contains(text, "5.7.26 unauthenticated") {
+	if !strings.Contains(text, "Subject: quietpost: mail to many addresses fails") || !strings.Contains(text, "5.7.26 unauthenticated") ||
+		!strings.Contains(text, "quietpost doctor") {
 		t.Error(text)
 	}
 	if list := s.ok("subscribers", "list"); strings.Contains(list, "suspended") {
@@ -266,6 +301,10 @@ func (noDNS) LookupTXT(_ context.Context, name string) ([]string, error) {
 }
 
 func (noDNS) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+}
+
+func (noDNS) LookupHost(_ context.Context, name string) ([]string, error) {
 	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 }
 

@@ -210,3 +210,72 @@ func TestARealServerDownForADay(t *testing.T) {
 		t.Error(list)
 	}
 }
+
+// TestEveryKindOfMail: whatever leaves, OpenDKIM verifies it as it lies in a mailbox, and it has the headers of its kind.
+func TestEveryKindOfMail(t *testing.T) {
+	p := newPostOffice(t, "  - {address: reader@lab.test, schedule: \"0 9 * * *\", alerts: true}\n")
+	kinds, known := map[string][]byte{}, map[string]bool{}
+	wait := func(kind, user string, n int) {
+		t.Helper()
+		mails := p.mailbox(user, n)
+		for _, raw := range mails {
+			if id := messageHeader(t, raw, "Message-Id"); !known[id] {
+				known[id], kinds[kind] = true, raw
+			}
+		}
+	}
+	p.post(`{"project": "apollo", "title": "Disk full", "urgent": true, "thread": "disk"}`)
+	wait("alert", "reader", 1)
+	p.post(`{"project": "apollo", "title": "Disk still full", "urgent": true, "thread": "disk"}`)
+	p.clock.set(p.clock.now().Add(10 * time.Minute))
+	wait("follow-up", "reader", 2)
+	p.must(p.clock.at("2026-11-23 09:00:30"))
+	wait("digest", "reader", 3)
+	p.ok("send", "reader@lab.test", "--catch-up", "7d")
+	wait("catch-up", "reader", 4)
+	say := func(from, subject string) {
+		p.must(p.lab.Deliver(from, "inbox+desk@lab.test", strings.NewReader("From: "+from+"\r\nTo: inbox+desk@lab.test\r\nSubject: "+subject+
+			"\r\nMessage-ID: <"+subject+"@lab.test>\r\nDate: Mon, 23 Nov 2026 09:00:00 +0000\r\n\r\n\r\n")))
+	}
+	say("reader@lab.test", "settings")
+	wait("answer", "reader", 5)
+	say("second@lab.test", "subscribe")
+	wait("confirmation", "second", 1)
+	if code, _ := p.do("POST", "/hooks/lab", "geheim", "{"); code != 202 {
+		t.Errorf("garbage is answered with %d", code)
+	}
+	wait("notice", "operator", 1)
+	for kind, raw := range kinds {
+		if ok, said := p.openDKIM(raw); !ok {
+			t.Errorf("%s: OpenDKIM: %s\n%s", kind, said, raw)
+		}
+		if ok, _ := p.openDKIM(bytes.Replace(raw, []byte("\r\nAuto-Submitted:"), []byte("\r\nAuto-Submitted: no,"), 1)); ok {
+			t.Errorf("%s: OpenDKIM takes a changed mail", kind)
+		}
+		m, err := mail.ReadMessage(bytes.NewReader(raw))
+		p.must(err)
+		list := kind == "alert" || kind == "follow-up" || kind == "digest" || kind == "catch-up"
+		for name, want := range map[string]bool{"Message-Id": true, "Date": true, "Reply-To": true, "X-Quietpost-Edition": true, "X-Auto-Response-Suppress": true,
+			"List-Id": list, "List-Unsubscribe": list, "List-Unsubscribe-Post": list, "Feedback-Id": list,
+			"X-Quietpost-Window": kind == "digest"} {
+			if (m.Header.Get(name) != "") != want {
+				t.Errorf("%s: %s: %q", kind, name, m.Header.Get(name))
+			}
+		}
+		if got := m.Header.Get("Auto-Submitted"); got != "auto-generated" || !strings.HasPrefix(m.Header.Get("Return-Path"), "<inbox+b-b.") {
+			t.Errorf("%s: Auto-Submitted %q, Return-Path %q", kind, got, m.Header.Get("Return-Path"))
+		}
+	}
+	if first, next := messageHeader(t, kinds["alert"], "References"), messageHeader(t, kinds["follow-up"], "References"); first == "" || first != next {
+		t.Errorf("an alert and its follow-up are not one conversation: %q, %q", first, next)
+	}
+}
+
+func messageHeader(t *testing.T, raw []byte, name string) string {
+	t.Helper()
+	m, err := mail.ReadMessage(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Header.Get(name)
+}

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -365,13 +366,14 @@ func entry(s *config.Subscriber) digest.Entry {
 
 func jitter() float64 { return rand.Float64() }
 
-// host is the name to greet mail servers with: that of the pages if it is a name, else this machine's.
+// host is the name to greet mail servers with: that of the pages if it is a name, else this machine's. Empty, for the sender's
+// domain, where that is a bare name: many servers refuse one.
 func host(baseURL string) string {
 	if u, err := url.Parse(baseURL); err == nil && net.ParseIP(u.Hostname()) == nil && u.Hostname() != "localhost" {
 		return u.Hostname()
 	}
-	if name, err := os.Hostname(); err == nil && name != "" {
+	if name, err := os.Hostname(); err == nil && strings.Contains(name, ".") {
 		return name
 	}
-	return "localhost"
+	return ""
 }

@@ -44,6 +44,9 @@ type subscriberJSON struct {
 	Quiet    string   `json:"quiet,omitempty"`
 	Cursor   int64    `json:"cursor"`
 	NextSlot *string  `json:"next_slot"`
+
+	SuspendedAt *string `json:"suspended_at,omitempty"`
+	Reason      string  `json:"suspended_because,omitempty"`
 }
 
 // Run lists.
@@ -63,7 +66,8 @@ func (*subscribersListCmd) Run(e *env) error {
 			}
 			for _, s := range p.Subscriptions {
 				v := subscriberJSON{Address: p.Address, Name: p.Name, State: p.State, Projects: s.Projects, Kinds: s.Kinds, Schedule: s.Schedule,
-					TimeZone: loc.String(), Digests: !s.Ended, Alerts: p.Alerts, Quiet: p.Quiet, Cursor: s.Cursor, NextSlot: rfc3339(s.NextSlot)}
+					TimeZone: loc.String(), Digests: !s.Ended, Alerts: p.Alerts, Quiet: p.Quiet, Cursor: s.Cursor, NextSlot: rfc3339(s.NextSlot),
+					SuspendedAt: rfc3339(p.Bounces.SuspendedAt), Reason: string(p.Bounces.Reason)}
 				next := stamp(s.NextSlot, loc)
 				if s.Ended {
 					v.NextSlot, next = nil, "no digests"

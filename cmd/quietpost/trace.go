@@ -137,7 +137,7 @@ func tracePerson(cfg *config.Config, policy *digest.Policy, it *digest.Item, who
 			add(e.CreatedAt, "queued", "in the %s of %s, window %s: %s, %d by title; edition %s", label,
 				stamp(e.Slot, who.Location(cfg.TimeZone)), e.Window(), counted(e.Items, "update", "updates"), e.Shown, e.ID)
 		}
-		traceMessage(&t.Message, add)
+		traceMessage(&t.Message, who.Location(cfg.TimeZone), add)
 	}
 	for i := range who.Subscriptions {
 		s := &who.Subscriptions[i]
@@ -158,7 +158,7 @@ func tracePerson(cfg *config.Config, policy *digest.Policy, it *digest.Item, who
 	return out
 }
 
-func traceMessage(m *digest.Message, add func(at time.Time, what, why string, args ...any)) {
+func traceMessage(m *digest.Message, loc *time.Location, add func(at time.Time, what, why string, args ...any)) {
 	tries := counted(m.Attempts, "attempt", "attempts")
 	switch {
 	case m.ID == 0:
@@ -170,7 +170,7 @@ func traceMessage(m *digest.Message, add func(at time.Time, what, why string, ar
 	case m.State == digest.Failed:
 		add(m.DoneAt, "given up", "after %s: %s", tries, m.Answer)
 	case m.Attempts > 0:
-		add(time.Time{}, "sent", "not taken yet after %s: %s; next at %s", tries, m.Answer, m.NextAt.UTC().Format(time.RFC3339))
+		add(time.Time{}, "sent", "not taken yet after %s: %s; next at %s", tries, m.Answer, stamp(m.NextAt, loc))
 	default:
 		add(time.Time{}, "sent", "it waits in the outbox")
 	}

@@ -116,12 +116,8 @@ func ready(ctx context.Context, c *sql.Conn, now time.Time, lanes []string, limi
 		ORDER BY next_at, id LIMIT ?4`
 	var all []row
 	for _, lane := range lanes {
-		rank := int64(1)
-		if lane == digest.LaneAlert {
-			rank = 0
-		}
 		scan := func(rows *sql.Rows) (row, error) {
-			r := row{rank: rank}
+			r := row{rank: digest.LaneRank(lane)}
 			return r, rows.Scan(&r.id, &r.next)
 		}
 		for _, when := range []string{"state = 'queued' AND next_at <= ?2", "state = 'queued' AND next_at > ?3",
@@ -184,8 +180,8 @@ func report(ctx context.Context, c *sql.Conn, now time.Time, r *digest.Report) (
 		if next.IsZero() {
 			next = now
 		}
-		n, err := changed(ctx, c, "UPDATE outbox SET state = 'queued', next_at = ?, answer = ?, leased_until = NULL"+fence,
-			at(next), r.Answer, r.ID, r.Lease)
+		n, err := changed(ctx, c, "UPDATE outbox SET state = 'queued', attempts = attempts - ?, next_at = ?, answer = ?, leased_until = NULL"+fence,
+			r.Untried, at(next), r.Answer, r.ID, r.Lease)
 		return n == 1, err
 	}
 	n, err := changed(ctx, c, "UPDATE outbox SET state = ?, done_at = ?, answer = ?, leased_until = NULL"+fence,

@@ -68,7 +68,7 @@ func (m *Memory) Lease(ctx context.Context, now, until time.Time, lanes []string
 		}
 	}
 	slices.SortFunc(ready, func(a, b *digest.Message) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.NextAt.Compare(b.NextAt), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(digest.LaneRank(a.Lane), digest.LaneRank(b.Lane)), a.NextAt.Compare(b.NextAt), cmp.Compare(a.ID, b.ID))
 	})
 	var out []digest.Message
 	for _, msg := range ready[:max(0, min(limit, len(ready)))] {
@@ -85,14 +85,6 @@ func (m *Memory) held(msg *digest.Message) bool {
 	return msg.Edition != "" && slices.ContainsFunc(m.subscribers, func(s digest.Subscriber) bool {
 		return s.Address == msg.To && s.State == digest.Suspended
 	})
-}
-
-// rank puts alerts before all others.
-func rank(msg *digest.Message) int {
-	if msg.Lane == digest.LaneAlert {
-		return 0
-	}
-	return 1
 }
 
 func cloneMessage(msg digest.Message) digest.Message {
@@ -119,6 +111,9 @@ func (m *Memory) Report(ctx context.Context, now time.Time, reports []digest.Rep
 		}
 		msg := &m.messages[r.ID-1]
 		msg.State, msg.Answer, msg.LeasedUntil = r.State, r.Answer, time.Time{}
+		if r.State == digest.Queued && r.Untried {
+			msg.Attempts--
+		}
 		switch {
 		case r.State != digest.Queued:
 			if msg.DoneAt = milli(now); r.State == digest.Delivered {

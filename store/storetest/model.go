@@ -284,7 +284,7 @@ func (m *machine) report(r *rapid.T) {
 	for _, msg := range must(m.model.Messages(bg, []string{digest.Sending}, 3)) {
 		reports = append(reports, digest.Report{ID: msg.ID, Lease: msg.Lease - rapid.SampledFrom([]int64{0, 0, 0, 1}).Draw(r, "behind"),
 			State:  rapid.SampledFrom([]string{digest.Delivered, digest.Failed, digest.Queued, digest.Queued}).Draw(r, "state"),
-			NextAt: anyTime.Draw(r, "next"), Answer: "answer"})
+			NextAt: anyTime.Draw(r, "next"), Answer: "answer", Untried: rapid.Bool().Draw(r, "untried")})
 	}
 	reports = append(reports, digest.Report{ID: anyID.Draw(r, "another"), Lease: 1, State: digest.Delivered})
 	now := anyTime.Draw(r, "now")

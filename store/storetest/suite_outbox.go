@@ -45,8 +45,9 @@ var outboxTests = map[string]func(*fixture){
 		f.ok(f.AddMessage(bg, m))
 		f.same("due", names(must(f.Lease(bg, t0, t0.Add(time.Hour), lanes, 9))), "n m")
 	},
-	"Lease takes what is due: alerts first, then by time and ID": func(f *fixture) {
+	"Lease takes what is due: alerts, letters, digests, each by time and ID": func(f *fixture) {
 		f.at("d1", digest.LaneDigest, -time.Minute)
+		f.at("d2", digest.LaneDigest, -time.Hour)
 		f.at("l1", digest.LaneLetter, -2*time.Minute)
 		f.at("a1", digest.LaneAlert, 0)
 		f.at("l2", digest.LaneLetter, -time.Minute)
@@ -59,8 +60,8 @@ var outboxTests = map[string]func(*fixture){
 		f.same("no room", lease(0, lanes...), "")
 		f.same("another lane", lease(9, "x"), "")
 		f.same("two", lease(2, lanes...), "a2 a1")
-		f.same("of the digests, named twice", lease(1, digest.LaneDigest, digest.LaneDigest), "d1")
-		f.same("the rest", lease(9, lanes...), "l1 l2")
+		f.same("of the digests, named twice", lease(1, digest.LaneDigest, digest.LaneDigest), "d2")
+		f.same("the rest", lease(9, lanes...), "l1 l2 d1")
 		f.same("nothing left", lease(9, lanes...), "")
 	},
 	"an attempt is written down before it is made": func(f *fixture) {
@@ -132,6 +133,8 @@ var outboxTests = map[string]func(*fixture){
 		again := must(f.Lease(bg, t0.Add(time.Hour), until, lanes, 9))
 		f.same("again", names(again), "m3")
 		f.same("keeps its Message-ID and counts", again[0].Attempts, 2)
+		must(f.Report(bg, now, []digest.Report{{ID: 3, Lease: again[0].Lease, State: digest.Queued, Untried: true}}))
+		f.same("what was not tried does not count", must(f.Message(bg, 3)).Attempts, 1)
 	},
 	"Report takes only what ends an attempt": func(f *fixture) {
 		f.ok(f.AddMessage(bg, message("m")))
