@@ -69,3 +69,15 @@ func TestOddParts(t *testing.T) {
 		}
 	}
 }
+
+// TestTitleOfText: a mail without a subject is named by its first line, as a person reads it.
+func TestTitleOfText(t *testing.T) {
+	for html, want := range map[string]string{
+		"<p>The <b>plan</b> holds</p><p>more</p>": "The plan holds", "<p>a_b_c and x*y</p>": "a_b_c and x*y", "<h1>News</h1>": "News", "<p><a href=\"https://example.com/a\">See</a> this</p>": "See this",
+		"<p><i>soon</i> there</p>": "soon there", "<p>____</p><p>News</p>": "News",
+	} {
+		if r := Read([]byte("From: ana@example.com\r\nContent-Type: text/html\r\n\r\n"+html), Options{}); r.Title != want {
+			t.Errorf("%s: %q, want %q", html, r.Title, want)
+		}
+	}
+}
