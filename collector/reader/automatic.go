@@ -28,7 +28,10 @@ var marks = []string{"X-Autoreply", "X-Auto-Reply", "X-AutoReply-From", "X-Mail-
 var undelivered = regexp.MustCompile(`(?i)^(undeliver|delivery (status notification|failure|has failed|report)|mail delivery (failed|failure|warning)|` +
 	`(your )?(mail|message) (could not|cannot) be delivered|mail system error|message delivery failure|permanent delivery failure|returned mail|failure (notice|delivery)|` +
 	`non-?delivery|warning: (could not send|.{1,80}user unknown)|unzustellbar|there was an error sending your mail|error sending your|` +
-	`delivery failure notification|loop alert|nachricht .{0,40}nicht zugestellt|не доставлено)`)
+	`delivery failure notification|e-?mail delivery (?:failure|warning|status)|\W*message you sent blocked|message status - undeliverable|loop alert|nachricht .{0,40}nicht zugestellt|` +
+	`non (?:remis|distribu|livré)|échec de (?:la )?(?:remise|distribution)|no se (?:puede|pudo) entregar|no entregado|error (?:en|de) la entrega|non recapitabile|mancat[ao] (?:consegna|recapito)|onbestelbaar|niet bezorgd|` +
+	`não (?:é possível entregar|entregue)|falha na entrega|kan (?:ikke|inte) (?:leveres|levereras)|u?lever(?:t|et|bar|bart)\b|olevererbart|(?:gick|går) inte att leverera|ei voi(?:tu)? toimittaa|toimittaminen epäonnistui|` +
+	`nie ?dostarcz|nedoruč|nelze doručit|не ?достав|не уда(?:ется|лось) доставить|teslim edilemedi|iletilemedi|kézbesíthetetlen|nelivrabil|配信不能|配信できません|未配達|无法送达|未送达|退信|系统退信|無法傳遞|배달되지 않음)`)
 
 // notDelivered is what they say of it, in the first lines of what they write.
 var notDelivered = regexp.MustCompile(`(?i)(could ?n[o']t|cannot|can't|unable to|wasn't able to|not) (be )?deliver|undeliver|delivery (has |to .{0,80})?failed|` +
@@ -129,7 +132,8 @@ func reportOf(h header, subject string, byParts digest.Reason, text string) dige
 			return deliveryReport
 		}
 	}
-	titled, pathless := undelivered.MatchString(subject), emptyPath(h)
+	_, bare := leadingTags(subject)
+	titled, pathless := undelivered.MatchString(subject) || undelivered.MatchString(bare), emptyPath(h)
 	if titled && (robot || !named || pathless) {
 		return deliveryReport
 	}
