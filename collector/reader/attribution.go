@@ -42,14 +42,16 @@ func nextIsBlock(lines []string) bool {
 // subject or holds an address: a list of what goes from where to where on which day has neither.
 func isHeaderBlock(lines []string) bool {
 	first := plainLine(lines[0])
-	if !blockRest.MatchString(first) {
+	field := fieldOf(first)
+	if !blockRest[field] {
 		return false
 	}
-	leads := blockFrom.MatchString(first)
+	leads := blockFrom[field]
 	sender, sure, fields, other := leads, strings.Contains(first, "@"), 1, 0
 	for _, line := range lines[1:min(len(lines), 12)] {
 		text := plainLine(line)
-		if !blockRest.MatchString(text) {
+		field := fieldOf(text)
+		if !blockRest[field] {
 			if text != "" {
 				other++
 			}
@@ -60,10 +62,19 @@ func isHeaderBlock(lines []string) bool {
 			continue
 		}
 		fields, other = fields+1, 0
-		sender = sender || blockFrom.MatchString(text)
-		sure = sure || blockSubject.MatchString(text) || strings.Contains(text, "@")
+		sender = sender || blockFrom[field]
+		sure = sure || blockSubject[field] || strings.Contains(text, "@")
 	}
 	return sure && (leads && fields >= 3 || sender && fields >= 4)
+}
+
+// fieldOf is the word before a line's first colon, lower-case; empty if there is none.
+func fieldOf(text string) string {
+	word, _, _ := strings.Cut(strings.ReplaceAll(text[:min(len(text), 60)], "：", ":"), ":")
+	if len(word) == len(text) || len(word) > 40 {
+		return ""
+	}
+	return strings.ToLower(strings.TrimSpace(word))
 }
 
 // aMoment tells a day of some year with a time of day.

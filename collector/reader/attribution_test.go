@@ -32,7 +32,7 @@ var quoteHeads = []struct{ name, head string }{
 	{"Gmail zh-TW", "Ana Lima <ana@example.com> 於 2026年11月2日 週一 上午10:00寫道："},
 	{"Gmail ko", "2026년 11월 2일 (월) 오전 10:00, Ana Lima <ana@example.com>님이 작성:"},
 	{"Gmail ar", "في الاثنين، 2 نوفمبر 2026 في 10:00 ص تمت كتابة ما يلي بواسطة Ana Lima <ana@example.com>:"},
-	{"Gmail he", "‫בתאריך יום ב׳, 2 בנוב׳ 2026 ב-10:00 מאת ‪Ana Lima‬‏ <‪ana@example.com‬‏>:‬"},
+	{"Gmail he", "\u202bבתאריך יום ב׳, 2 בנוב׳ 2026 ב-10:00 מאת \u202aAna Lima\u202c\u200f <\u202aana@example.com\u202c\u200f>:\u202c"},
 	{"Gmail el", "Στις Δευ 2 Νοε 2026 στις 10:00 π.μ., ο χρήστης Ana Lima <ana@example.com> έγραψε:"},
 	{"Gmail hu", "Ana Lima <ana@example.com> ezt írta (időpont: 2026. nov. 2., H, 10:00):"},
 	{"Gmail ro", "lun., 2 nov. 2026 la 10:00, Ana Lima <ana@example.com> a scris:"},

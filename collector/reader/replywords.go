@@ -1,6 +1,9 @@
 package reader
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 // The marks that mail programs write around an answer, in the languages that they write them in.
 
@@ -12,14 +15,30 @@ const wrote = `wrote|writes|schrieb|a écrit|a ecrit|écrit|escribió|escribio|h
 // Words that begin the fields of a quoted mail's header.
 const (
 	fromWords = `from|von|de|da|van|från|fra|od|lähettäjä|expéditeur|absender|remitente|mittente|afzender|de la|feladó|gönderen|kimden|` +
-		`nadawca|odesílatel|от|от кого|від|από|מאת|من|发件人|寄件者|寄件人|差出人|보낸 ?사람|message du|mensagem de|šalje|шаље|từ|nuo|no|saatja|dari|จาก|از`
-	fieldWords = fromWords + `|sent|date|to|cc|subject|reply-to|importance|attachments?|gesendet|datum|an|betreff|antwort an|kopie|envoyé(?: le)?|à|a|objet|sujet|copie à|` +
-		`répondre à|enviado(?: el| em)?|fecha|data|para|asunto|inviato|oggetto|risposta|rispondi a|assunto|verzonden|aan|onderwerp|skickat|till|ämne|` +
+		`nadawca|odesílatel|от|от кого|від|από|מאת|من|发件人|寄件者|寄件人|差出人|보낸 사람|보낸사람|message du|mensagem de|šalje|шаље|từ|nuo|no|saatja|dari|จาก|از`
+	fieldWords = fromWords + `|sent|date|to|cc|subject|reply-to|importance|attachment|attachments|gesendet|datum|an|betreff|antwort an|kopie|envoyé|envoyé le|à|a|objet|sujet|copie à|` +
+		`répondre à|enviado|enviado el|enviado em|fecha|data|para|asunto|inviato|oggetto|risposta|rispondi a|assunto|verzonden|aan|onderwerp|skickat|till|ämne|` +
 		`sendt|til|emne|dato|wysłano|do|temat|data wysłania|odesláno|komu|předmět|predmet|lähetetty|päivämäärä|vastaanottaja|aihe|trimis|către|subiect|` +
 		`elküldve|dátum|címzett|tárgy|tarih|kime|konu|gönderme tarihi|отправлено|дата|кому|копия|тема|надіслано|στάλθηκε|ημερομηνία|προς|θέμα|` +
-		`תאריך|נשלח|אל|נושא|التاريخ|تاريخ الإرسال|إلى|الموضوع|发送时间|日期|收件人|抄送|主题|寄件日期|收件者|副本|主旨|送信日時|日時|宛先|件名|보낸 날짜|날짜|받는 ?사람|참조|제목|изпратено|относно|до|odoslané|poslano|prima|za|zadeva|послато|прима|đã gửi|đến|chủ đề|išsiųsta|kam|tema|nosūtīts|temats|saadetud|adressaat|teema|` +
-		`dikirim|kepada|perihal|ส่ง|ถึง|เรื่อง|ارسال شده|به|موضوع|تم الإرسال|enviada(?: em)?|odosielateľ`
+		`תאריך|נשלח|אל|נושא|التاريخ|تاريخ الإرسال|إلى|الموضوع|发送时间|日期|收件人|抄送|主题|寄件日期|收件者|副本|主旨|送信日時|日時|宛先|件名|보낸 날짜|날짜|받는 사람|받는사람|참조|제목|изпратено|относно|до|odoslané|poslano|prima|za|zadeva|послато|прима|đã gửi|đến|chủ đề|išsiųsta|kam|tema|nosūtīts|temats|saadetud|adressaat|teema|` +
+		`dikirim|kepada|perihal|ส่ง|ถึง|เรื่อง|ارسال شده|به|موضوع|تم الإرسال|enviada|enviada em|odosielateľ`
 )
+
+// Words before a colon at the beginning of a line, lower-case: of the field that names the sender, of any field, of the subject.
+var (
+	blockFrom    = setOf(fromWords)
+	blockRest    = setOf(fieldWords)
+	blockSubject = setOf(`subject|betreff|objet|sujet|asunto|oggetto|assunto|onderwerp|ämne|emne|temat|předmět|predmet|aihe|subiect|tárgy|konu|тема|θέμα|` +
+		`נושא|الموضوع|موضوع|主题|主旨|件名|제목|относно|zadeva|chủ đề|tema|temats|teema|perihal|เรื่อง`)
+)
+
+func setOf(words string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Split(words, "|") {
+		set[w] = true
+	}
+	return set
+}
 
 // device are the programs and things that mail is sent from.
 const device = `(?:iphon|ipad|ipod|android|samsung|galaxy|huawei|xiaomi|redmi|pixel|nokia|motorola|blackberry|windows|outlook|gmail|yahoo|proton|gmx|web\.de|t-online|spark|k-9|airmail|tutanota|mail\b|e-mail|` +
@@ -52,12 +71,6 @@ var (
 		`(?:begin )?forwarded message|weitergeleitete nachricht|message transféré|mensaje reenviado|doorgestuurd bericht|reply message|reply above this line)\s*[-_=*>]*|` +
 		`={4,}\s*$|>{3} .{3,100}\d{4}.{0,20} >{3}$|.{2,60} ---?\s?\d{1,2}[./-]\d{1,2}[./-]\d{2,4} \d{1,2}:\d\d(?::\d\d)?(?: [ap]m)?---)`)
 	reallyOriginal = regexp.MustCompile(`\pL`)
-
-	// The header block of a quoted mail, a line each: sender first, then date, to and subject in any order.
-	blockFrom    = regexp.MustCompile(`(?i)^(?:` + fromWords + `)\s?[:：]`)
-	blockRest    = regexp.MustCompile(`(?i)^(?:` + fieldWords + `)\s?[:：]`)
-	blockSubject = regexp.MustCompile(`(?i)^(?:subject|betreff|objet|sujet|asunto|oggetto|assunto|onderwerp|ämne|emne|temat|předmět|predmet|aihe|subiect|tárgy|konu|тема|θέμα|` +
-		`נושא|الموضوع|موضوع|主题|主旨|件名|제목|относно|zadeva|chủ đề|tema|temats|teema|perihal|เรื่อง)\s?[:：]`)
 
 	// What an attribution in a language that is not known here has: an address, a time and a day.
 	anAngle = regexp.MustCompile(`[<(\[][^\s<>()\[\]]+@[^\s<>()\[\]]+[>)\]]`)
