@@ -132,8 +132,8 @@ func Read(raw []byte, o Options) (r Reading) {
 	if o.Whole {
 	} else if r.Reply && r.Report == "" {
 		text = visibleReply(text)
-	} else if kept := cutSignature(strings.Split(text, "\n")); !isBlank(kept) {
-		text = strings.Join(kept, "\n")
+	} else if r.Report == "" {
+		text = withoutFrame(text, r.Forward)
 	}
 	r.firstWords, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
 	r.readTool(h)

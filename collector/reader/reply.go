@@ -42,6 +42,22 @@ func visibleReply(s string) string {
 	return out
 }
 
+// withoutFrame gives what a first mail says, without what gateways, lists and firms put around it and without its signature.
+// Of what is handed on all stays but the last signature.
+func withoutFrame(s string, handedOn bool) string {
+	cuts := []func([]string) []string{cutBanner, cutFooter, cutSignature}
+	if handedOn {
+		cuts = cuts[2:]
+	}
+	lines := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
+	for _, cut := range cuts {
+		if kept := cut(lines); !isBlank(kept) {
+			lines = kept
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
 // onlyQuoted tells that nothing of the answer's own is left.
 func onlyQuoted(lines []string) bool {
 	for _, l := range lines {
@@ -208,7 +224,7 @@ func cutFooter(lines []string) []string {
 			continue
 		}
 		below := strings.Join(lines[i:min(len(lines), i+4)], " ")
-		rule := strings.Trim(text, "_-=") == "" && len(text) >= 2
+		rule := len(text) >= 2 && (strings.Trim(text, "_") == "" || strings.Trim(text, "_-=") == "" && i > 0 && plainLine(lines[i-1]) == "") // below words it is a heading's
 		if !footer.MatchString(text) && !(rule && listFooter.MatchString(below)) &&
 			!(footerHead.MatchString(text) && footerBody.MatchString(below[len(lines[i]):])) && !(footerHead.MatchString(text) && footerBody.MatchString(text[9:])) {
 			continue
