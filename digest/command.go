@@ -31,35 +31,11 @@ type Command struct {
 	Since    time.Duration // of a catch-up
 }
 
-// verbs are the words that people use, in the languages that the letters' readers write. The first of a verb is its own.
-var verbs = map[string][]string{
-	VerbSubscribe:   {"subscribe", "join", "follow", "signup", "add", "abonnieren", "anmelden", "abonner", "suscribir", "iscrivi", "inscrever", "aanmelden"},
-	VerbUnsubscribe: {"unsubscribe", "leave", "stop", "quit", "signoff", "unfollow", "remove", "abmelden", "abbestellen", "désabonner", "cancelar", "afmelden"},
-	VerbSettings:    {"settings", "setting", "status", "show", "info", "options", "einstellungen", "réglages"},
-	VerbPause:       {"pause", "hold", "vacation", "suspend", "mute"},
-	VerbResume:      {"resume", "unpause", "continue", "restart", "unmute"},
-	VerbHelp:        {"help", "commands", "usage", "hilfe", "aide", "ayuda", "?"},
-}
-
 // ParseCommand reads one line. A line that begins with no verb, also not a misspelt one, gives an empty Verb. An error is for
 // the person: what is wrong and what would be right. now and loc are theirs.
 func ParseCommand(line string, named map[string]string, now time.Time, loc *time.Location) (Command, error) {
-	words := strings.Fields(line)
-	if len(words) == 0 || len(line) > 500 {
-		return Command{}, nil
-	}
-	c := Command{Verb: verbOf(words[0])}
-	rest := words[1:]
-	if c.Verb == "" && len(rest) > 0 {
-		switch two := strings.ToLower(words[0] + " " + bare(rest[0])); two {
-		case "catch up":
-			c.Verb, rest = VerbCatchUp, rest[1:]
-		case "sign up", "opt in":
-			c.Verb, rest = VerbSubscribe, rest[1:]
-		case "sign off", "opt out":
-			c.Verb, rest = VerbUnsubscribe, rest[1:]
-		}
-	}
+	verb, rest := verbIn(line)
+	c := Command{Verb: verb}
 	var err error
 	switch c.Verb {
 	case VerbSubscribe:
@@ -72,6 +48,33 @@ func ParseCommand(line string, named map[string]string, now time.Time, loc *time
 		c.Since, c.Projects, err = parseCatchUp(rest)
 	}
 	return c, err
+}
+
+// verbIn is the verb that a line begins with, past what people say to be kind and a project in square brackets, and the words
+// behind it.
+func verbIn(line string) (verb string, rest []string) {
+	words := strings.Fields(line)
+	if len(words) == 0 || len(line) > 500 {
+		return "", nil
+	}
+	if len(words) > 1 && strings.HasPrefix(words[0], "[") && strings.HasSuffix(words[0], "]") {
+		words = append(words[1:], words[0])
+	}
+	for len(words) > 1 && courtesies[strings.ToLower(bare(words[0]))] {
+		words = words[1:]
+	}
+	rest = words[1:]
+	if verb = verbOf(words[0]); verb == "" && len(rest) > 0 {
+		switch two := strings.ToLower(words[0] + " " + bare(rest[0])); two {
+		case "catch up":
+			return VerbCatchUp, rest[1:]
+		case "sign up", "opt in":
+			return VerbSubscribe, rest[1:]
+		case "sign off", "opt out":
+			return VerbUnsubscribe, rest[1:]
+		}
+	}
+	return verb, rest
 }
 
 // IsCommand tells that a line is a command and nothing else, as a person writes one in answer to a digest: a verb of its own
@@ -97,7 +100,7 @@ func IsCommand(line string) bool {
 
 // bare is a word without the signs people put around it.
 func bare(w string) string {
-	w = strings.Trim(w, ".,;:!\"'<>()“”„`_")
+	w = strings.Trim(w, ".,;:!|\"'<>()“”„`_–—")
 	if w == "*" || strings.HasSuffix(w, "/*") { // a pattern of projects
 		return w
 	}
@@ -111,7 +114,7 @@ func verbOf(word string) string {
 		return VerbHelp
 	}
 	best, least := "", 3
-	for _, verb := range []string{VerbSubscribe, VerbUnsubscribe, VerbSettings, VerbPause, VerbResume, VerbHelp} {
+	for _, verb := range []string{VerbSubscribe, VerbUnsubscribe, VerbSettings, VerbPause, VerbResume, VerbCatchUp, VerbHelp} {
 		for _, known := range verbs[verb] {
 			if w == known {
 				return verb
@@ -153,29 +156,26 @@ func slips(a, b string) int {
 	return rows[len(x)][len(y)]
 }
 
-// fillers are words that say nothing here.
-var fillers = map[string]bool{"to": true, "the": true, "me": true, "please": true, "project": true, "projects": true, "digest": true,
-	"digests": true, "and": true, "in": true, "every": true, "on": true, "each": true, "from": true, "of": true, "&": true, ",": true}
-
-// usual are schedules that people name and the configuration may not.
-var usual = map[string]string{
-	"hourly": "0 * * * *", "daily": "0 9 * * *", "weekdays": "0 9 * * MON-FRI", "workdays": "0 9 * * MON-FRI", "weekday": "0 9 * * MON-FRI",
-	"weekly": "0 9 * * MON", "monthly": "0 9 1 * *", "day": "0 9 * * *", "week": "0 9 * * MON",
-}
-
-var weekdays = map[string]string{"monday": "MON", "tuesday": "TUE", "wednesday": "WED", "thursday": "THU", "friday": "FRI",
-	"saturday": "SAT", "sunday": "SUN", "mon": "MON", "tue": "TUE", "tues": "TUE", "wed": "WED", "thu": "THU", "thur": "THU",
-	"thurs": "THU", "fri": "FRI", "sat": "SAT", "sun": "SUN"}
-
 // subscribe reads [PROJECT…] [SCHEDULE] [at HH:MM] [ZONE], in any order.
 func (c *Command) subscribe(words []string, named map[string]string) error {
 	var days, times []string
-	spec := ""
+	spec, before := "", ""
 	for i := 0; i < len(words); i++ {
 		word := bare(words[i])
 		low := strings.ToLower(word)
+		place, n := "", 0
+		if before == "in" || before == "time" { // only there: a project may be called Berlin
+			place, n = placeOf(words[i:])
+		}
+		if before = low; low == "am" || low == "pm" || low == "uhr" || low == "o'clock" {
+			before = "time"
+		}
 		switch {
-		case low == "at" && i+1 < len(words):
+		case place != "":
+			c.Zone = place
+			i += n - 1
+		case (low == "at" || low == "um") && i+1 < len(words):
+			before = "time"
 			i++
 			for _, w := range strings.Split(words[i], ",") {
 				t, ok := parseClock(w, words[i+1:])
@@ -204,13 +204,12 @@ func (c *Command) subscribe(words []string, named map[string]string) error {
 				spec += " " + bare(words[i])
 			}
 			c.Schedule = spec
-		case (low == "am" || low == "pm" || low == "uhr" || low == "o'clock") && len(times) > 0, fillers[low], low == "":
+		case before == "time" && len(times) > 0, fillers[low], low == "":
 		case zoneOf(word) != "":
 			c.Zone = zoneOf(word)
 		default:
-			t, ok := parseClock(word, nil)
-			if ok && strings.Contains(word, ":") {
-				times = append(times, t)
+			if t, ok := parseClock(word, words[i+1:]); ok && isClock(word, words[i+1:]) {
+				times, before = append(times, t), "time"
 				continue
 			}
 			list, err := projectList(strings.Split(word, ","))
@@ -291,31 +290,4 @@ func projectList(words []string) ([]string, error) {
 		}
 	}
 	return out, nil
-}
-
-// zoneOf is the zone of that name, written in any case; empty if there is none.
-func zoneOf(word string) string {
-	switch strings.ToUpper(word) {
-	case "UTC", "GMT":
-		return strings.ToUpper(word)
-	}
-	if !strings.Contains(word, "/") || len(word) > 40 || strings.ContainsAny(word, `.\`) || strings.HasPrefix(word, "/") {
-		return ""
-	}
-	parts := strings.FieldsFunc(strings.ToLower(word), func(r rune) bool { return r == '/' })
-	for i, p := range parts {
-		runes := []rune(p)
-		for j := range runes {
-			if j == 0 || runes[j-1] == '_' || runes[j-1] == '-' {
-				runes[j] = unicode.ToUpper(runes[j])
-			}
-		}
-		parts[i] = string(runes)
-	}
-	for _, name := range []string{word, strings.Join(parts, "/")} {
-		if _, err := time.LoadLocation(name); err == nil {
-			return name
-		}
-	}
-	return ""
 }

@@ -52,6 +52,24 @@ func atTimes(spec string, times []string) (string, error) {
 
 var clockWord = regexp.MustCompile(`^(\d{1,2})(?:[:.h](\d\d)?)?(am|pm|h|uhr)?$`)
 
+// isClock tells a word that without "at" before it is a time of day: 9:30, 9am, or 9 before "am".
+func isClock(word string, next []string) bool {
+	m := clockWord.FindStringSubmatch(strings.ToLower(word))
+	if m == nil {
+		return false
+	}
+	if m[2] != "" || m[3] != "" {
+		return true
+	}
+	switch {
+	case len(next) == 0:
+		return false
+	case strings.EqualFold(bare(next[0]), "am"), strings.EqualFold(bare(next[0]), "pm"), strings.EqualFold(bare(next[0]), "uhr"), strings.EqualFold(bare(next[0]), "o'clock"):
+		return true
+	}
+	return false
+}
+
 // parseClock reads 9, 09:30, 9.30, 9h, 5pm; the next word may be am or pm. It gives "H:M" without leading zeros.
 func parseClock(word string, next []string) (string, bool) {
 	m := clockWord.FindStringSubmatch(strings.ToLower(bare(word)))

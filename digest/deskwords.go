@@ -20,6 +20,7 @@ func helpText(inbox string) string {
 		"  subscribe                        everything, as a daily digest\n" +
 		"  subscribe apollo weekly          one project, once a week\n" +
 		"  subscribe apollo daily at 16:30 Europe/Lisbon\n" +
+		"  subscribe weekly at 8:00         what you follow already, at other times\n" +
 		"  unsubscribe apollo               that project no more\n" +
 		"  unsubscribe                      no more mail\n" +
 		"  settings                         what is in force, and when mail comes\n" +

@@ -101,11 +101,14 @@ func (d *MailDesk) line(ctx context.Context, in *DeskMail) (string, bool) {
 	switch {
 	case in.Token != "":
 		return first, true
-	case in.ToDesk && verbOf(firstWord(in.Subject)) != "" || in.ToDesk && strings.HasPrefix(strings.ToLower(in.Subject), "catch up"):
+	case in.ToDesk && asks(in.Subject):
 		return in.Subject, true
 	case in.ToDesk:
+		if second, _ := firstLine(rest); !asks(first) && asks(second) { // a greeting stands above
+			return second, true
+		}
 		return first, true
-	case IsCommand(first) && rest == "" && d.ours(ctx, in.Answers) != nil:
+	case IsCommand(first) && signedOff.MatchString(rest) && d.ours(ctx, in.Answers) != nil:
 		return first, true
 	}
 	return "", false
@@ -114,11 +117,14 @@ func (d *MailDesk) line(ctx context.Context, in *DeskMail) (string, bool) {
 // confirmToken is one in a subject, where it was too long for an address.
 var confirmToken = regexp.MustCompile(`\bc\.\d+-[0-9a-z]{8}\.[0-9a-z]{24}\b`)
 
-func firstWord(s string) string {
-	if f := strings.Fields(s); len(f) > 0 {
-		return f[0]
-	}
-	return ""
+// signedOff is what may stand below a command: thanks, and a name.
+var signedOff = regexp.MustCompile(`^(?:(?i:thanks?(?: you)?|thx|many thanks|cheers|best|(?:best|kind|warm) regards|regards|danke|merci|gracias|grazie|obrigad[oa]|mfg|vg|lg|viele grüße|gruß|cordialement|saludos)[\s,.!]*\n?)?` +
+	`\s*(?:\p{Lu}[\p{L}.'’-]*(?: \p{Lu}[\p{L}.'’-]*){0,3})?$`)
+
+// asks tells a line that begins with a verb.
+func asks(line string) bool {
+	verb, _ := verbIn(line)
+	return verb != ""
 }
 
 // firstLine parts a text into its first line that says something and what follows.
@@ -297,13 +303,14 @@ func wishID(s *Subscriber) string {
 	return strconv.FormatInt(s.ID, 10) + "-" + strings.ToLower(itemEncoding.EncodeToString(sum[:5]))
 }
 
+// declines is an answer that does not want it: a no, or words of somebody who never asked. One that is wrongly taken for a no
+// costs a second mail, one that is wrongly taken for a yes sends mail to somebody who does not want it.
+var declines = regexp.MustCompile(`(?i)^\W*(?:no|nope|nein|non|não|nao|nee|nej|nei|ei|nie|ne|нет|ні|いいえ|不|stop|cancel|never|unsubscribe|remove|abmelden)(?:\P{L}|$)|` +
+	`\b(?:did ?n[o'’]?t|do ?n[o'’]?t|was ?n[o'’]?t|never|not me|nicht|unsubscribe|spam|stop|remove)\b`)
+
 // confirmed is an answer to a letter that asked for the person's word. "No" is a word too.
 func (d *MailDesk) confirmed(ctx context.Context, now time.Time, set *Settings, in *DeskMail, line string) (Reason, bool, error) {
-	no := false
-	switch strings.ToLower(strings.Trim(line, " .,!")) {
-	case "no", "nein", "non", "cancel", "stop", "no thanks", "no, thanks", "unsubscribe":
-		no = true
-	}
+	no := declines.MatchString(line)
 	s, err := d.Desk.Confirm(ctx, set, in.Token, !no, now)
 	if errors.Is(err, ErrNotFound) {
 		return "a confirmation of nothing that waits", true, d.answer(ctx, now, set, in, "", "Nothing waits to be confirmed",

@@ -397,3 +397,49 @@ func TestALongInboxAddress(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestWhereTheCommandStands: in the subject, or in the first line of the text, also below a greeting.
+func TestWhereTheCommandStands(t *testing.T) {
+	for _, m := range []digest.DeskMail{
+		{Subject: "unsubscribe", Text: "settings"}, {Subject: "", Text: "unsubscribe"}, {Subject: "A question", Text: "Hi,\n\nplease unsubscribe me.\n\nThanks,\nAna"},
+		{Subject: "please unsubscribe me"}, {Subject: "Apollo: release 2.4 out (+14)", Text: "unsubscribe\n"}, {Subject: "Hello", Text: "Dear desk,\nunsubscribe"},
+	} {
+		p := newPost(t, digest.Entry{Address: "ana@example.com", Projects: []string{"apollo"}, Schedule: "daily"})
+		m.ToDesk = true
+		if _, why, _ := p.says(m); p.person("ana@example.com").State != digest.Left {
+			t.Errorf("%+v: %s", m, why)
+		}
+	}
+}
+
+// TestCommandSignedOff: thanks and a name below a command in answer to a digest leave it one; words of their own do not.
+func TestCommandSignedOff(t *testing.T) {
+	for text, want := range map[string]bool{
+		"unsubscribe": true, "unsubscribe\n\nAna": true, "unsubscribe\n\nThanks,\nAna Lima": true, "pause until Monday\n\nThanks!": true, "stop\n\nViele Grüße\nAna": true,
+		"stop\n\nthe deploy broke": false, "stop\n\nThe deploy broke": false, "help\n\nIt burns": false, "unsubscribe\n\nWhy is this so hard?": false,
+	} {
+		p := newPost(t, digest.Entry{Address: "ana@example.com", Projects: []string{"*"}, Schedule: "daily"})
+		p.house.post(digest.Item{Project: "apollo", Title: "news"})
+		p.now = p.now.Add(time.Hour)
+		p.tick()
+		if _, why, handled := p.says(digest.DeskMail{Subject: "news", Text: text, Answers: []string{p.server.mails[0].MessageID}}); handled != want {
+			t.Errorf("%q: a command: %v (%s)", text, handled, why)
+		}
+	}
+}
+
+// TestWhoNeverAsked: an answer to the letter that asks is a yes, but not in the words of somebody who does not want it.
+func TestWhoNeverAsked(t *testing.T) {
+	for line, want := range map[string]string{
+		"": digest.Active, "Yes": digest.Active, "ok, thanks": digest.Active, "Ja, bitte": digest.Active, "Nobody else needs it": digest.Active, "Notified!": digest.Active,
+		"no": digest.Pending, "No, I did not ask for this": digest.Pending, "I didn't subscribe to anything": digest.Pending, "That was not me": digest.Pending,
+		"Nein danke": digest.Pending, "Das habe ich nicht bestellt": digest.Pending, "Please remove me": digest.Pending, "this is spam": digest.Pending, "STOP": digest.Pending,
+	} {
+		p := newPost(t)
+		l, _, _ := p.says(desks("subscribe apollo"))
+		p.says(digest.DeskMail{Token: token(l), Subject: "Please confirm your subscription", Text: line})
+		if got := p.person("ana@example.com").State; got != want {
+			t.Errorf("%q: %s, want %s", line, got, want)
+		}
+	}
+}

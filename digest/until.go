@@ -16,7 +16,10 @@ func parseUntil(words []string, now time.Time) (time.Time, error) {
 	var rest []string
 	for _, w := range words {
 		w = strings.ToLower(bare(w))
-		if w != "" && w != "until" && w != "till" && w != "til" && w != "for" && w != "the" && w != "bis" {
+		if w != "" && w != "until" && w != "till" && w != "til" && w != "for" && w != "the" && w != "bis" && w != "please" && w != "bitte" {
+			if n := numbers[w]; n != "" {
+				w = n
+			}
 			rest = append(rest, w)
 		}
 	}
@@ -37,6 +40,9 @@ func parseUntil(words []string, now time.Time) (time.Time, error) {
 	return until, nil
 }
 
+// numbers are small ones in words, as people write them before days, weeks and months.
+var numbers = map[string]string{"a": "1", "an": "1", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "ein": "1", "eine": "1", "einen": "1", "zwei": "2", "drei": "3", "vier": "4"}
+
 func aDay(words []string, today time.Time) (time.Time, bool) {
 	if words[0] == "next" && len(words) == 2 {
 		words = words[1:]
@@ -50,7 +56,7 @@ func aDay(words []string, today time.Time) (time.Time, bool) {
 			return today.AddDate(0, 0, n), true
 		case "week", "woche", "wochen":
 			return today.AddDate(0, 0, 7*n), true
-		case "month", "monat", "monate":
+		case "month", "monat", "monate", "monaten":
 			return today.AddDate(0, n, 0), true
 		}
 	}
@@ -123,8 +129,13 @@ func parseCatchUp(words []string) (span time.Duration, projects []string, err er
 	var rest, said []string
 	for i := 0; i < len(words); i++ {
 		w := strings.ToLower(bare(words[i]))
+		if n := numbers[w]; n != "" {
+			w = n
+		}
 		switch {
-		case w == "" || w == "the" || w == "last" || w == "of" || w == "for" || w == "please":
+		case w == "" || w == "the" || w == "last" || w == "of" || w == "for" || w == "please" || w == "on":
+		case w == "since" || w == "yesterday" || w == "today":
+			return 0, nil, fmt.Errorf("%q is no time span; write: catch up 7d, or: catch up 7d apollo", w)
 		case said == nil && w[0] >= '0' && w[0] <= '9' && !strings.ContainsAny(w, ".-"):
 			said = []string{w}
 			to, ok := aDay(said, from)

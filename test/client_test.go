@@ -73,6 +73,7 @@ type item struct {
 	Title   string
 	Kind    string
 	Thread  string
+	Body    string
 	Urgent  bool
 }
 

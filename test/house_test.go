@@ -39,6 +39,7 @@ type house struct {
 	url     string
 	log     journal
 	process *process
+	mails   int      // that the test's users wrote
 	under   []string // what the daemon is run by, such as strace; empty: by nobody
 }
 

@@ -32,7 +32,7 @@ func Authenticate(raw []byte, r *Reading, trust string, lookup func(domain strin
 		return false, "it does not name exactly one sender"
 	}
 	if trust != "" {
-		return byResults(r.authResults, trust, domain)
+		return byResults(r.authResults, trust, r.From.Address, domain)
 	}
 	if lookup == nil {
 		return false, "no way to look up DKIM keys is set up"
@@ -41,14 +41,14 @@ func Authenticate(raw []byte, r *Reading, trust string, lookup func(domain strin
 }
 
 // byResults believes the topmost Authentication-Results of the server.
-func byResults(fields []string, server, domain string) (bool, digest.Reason) {
+func byResults(fields []string, server, from, domain string) (bool, digest.Reason) {
 	for _, v := range fields {
 		id, results, _ := authres.Parse(stripComments(v)) // on an error: the results before it
 		if !strings.EqualFold(id, server) {
 			continue
 		}
 		for _, res := range results {
-			if how := passes(res, domain); how != "" {
+			if how := passes(res, from, domain); how != "" {
 				return true, digest.Reason(fmt.Sprintf("%s says %s=pass for %s", server, how, domain))
 			}
 		}
@@ -58,7 +58,7 @@ func byResults(fields []string, server, domain string) (bool, digest.Reason) {
 }
 
 // passes names the method by which a result vouches for the domain; empty if it does not.
-func passes(res authres.Result, domain string) string {
+func passes(res authres.Result, from, domain string) string {
 	switch r := res.(type) {
 	case *authres.DMARCResult:
 		if r.Value == authres.ResultPass && strings.EqualFold(domainOf(r.From), domain) {
@@ -67,6 +67,10 @@ func passes(res authres.Result, domain string) string {
 	case *authres.DKIMResult:
 		if r.Value == authres.ResultPass && (aligned(r.Domain, domain) || r.Domain == "" && aligned(domainOf(r.Identifier), domain)) {
 			return "dkim"
+		}
+	case *authres.AuthResult: // who handed it in has signed in as that sender (RFC 8601, section 2.7.4)
+		if r.Value == authres.ResultPass && strings.EqualFold(r.Auth, from) {
+			return "auth"
 		}
 	case *authres.SPFResult:
 		if r.Value == authres.ResultPass && aligned(domainOf(r.From), domain) {

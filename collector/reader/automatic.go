@@ -2,24 +2,36 @@ package reader
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"quietpost/digest"
 )
 
-// outOfOffice is how automatic answers begin their subjects, in the words of the common mail programs.
-var outOfOffice = regexp.MustCompile(`(?i)^(out of (the )?office|auto(matic|mated)?[ -]?(reply|response)|autoreply|` +
-	`automatische (antwort|antwoord|reactie)|abwesenheit|abwesend|réponse automatique|absence du bureau|` +
-	`respuesta automática|fuera de la oficina|risposta automatica|fuori ufficio|resposta automática|ausência|` +
-	`automatiskt svar|automatisk svar|frånvaro|autosvar|automaattinen vastaus|odpowiedź automatyczna|` +
-	`automatická odpověď|автоответ|自动回复|自動返信|vacation (reply|response|message)|` +
-	`\[automatyczna odpowiedź\]|auto: .{2,80} out of (the )?office)`)
+// outOfOffice is how automatic answers begin their subjects, in the words of the common mail programs. What follows must be
+// the subject that is answered or nothing: "Out of office hours deploy" is a person's news.
+var outOfOffice = regexp.MustCompile(`(?i)^(?:out of (?:the )?office(?: (?:auto-?reply|reply|response|message))?|i am out of (?:the )?office|auto(?:matic|mated|-)?[ -]?(?:reply|respon[sd]e?r?|respons)|` +
+	`vacation (?:auto-?)?(?:reply|response|message)|away from (?:my|the) (?:mail|e-?mail|office)|automatische (?:antwort|antwoord|reactie|beantwoording)|abwesenheits(?:notiz|nachricht|agent|assistent|mitteilung|benachrichtigung)|` +
+	`abwesenheit|abwesend|nicht im (?:haus|büro)|réponse automatique|absence du bureau|message d'absence|respuesta automática|fuera de (?:la )?oficina|ausente(?: de la oficina)?|` +
+	`risposta automatica|fuori (?:ufficio|sede)|resposta automática|ausência(?: temporária)?|fora do escritório|afwezigheidsbericht|afwezig|automatisch antwoord|` +
+	`automatiskt? svar|autosvar|frånvaro(?:meddelande)?|fraværs(?:besked|melding)|ikke til stede|automaattinen vastaus|poissaoloviesti|poissa toimistosta|` +
+	`(?:odpowiedź automatyczna|automatyczna odpowiedź)|autoodpowiedź|poza biurem|nieobecność|automatická odpověď|mimo kancelář|automatická odpoveď|automatikus válasz|házon kívül|` +
+	`răspuns automat|mesaj automat|otomatik (?:yanıt|cevap)|ofis dışında|αυτόματη απάντηση|εκτός γραφείου|автоматический ответ|автоответ(?:чик)?|автоматична відповідь|автоматичен отговор|` +
+	`automatski odgovor|samodejni odgovor|automatinis atsakymas|automātiskā atbilde|automaatvastus|trả lời tự động|balasan otomatis|ตอบกลับอัตโนมัติ|` +
+	`自动(?:回复|答复)|自動(?:回覆|答覆|返信|応答)|不在通知|자동 ?(?:회신|응답)|부재 ?중|מענה אוטומטי|תגובה אוטומטית|رد تلقائي|الرد التلقائي|پاسخ خودکار)` +
+	`\s*(?:$|[:：(\[{<"„«“\-–—]|(?:re|aw|sv|to|for|from|für|zu|an)\b)|^\[automatyczna odpowiedź\]|^auto: .{2,80} out of (?:the )?office`)
+
+// marks are fields that only programs which answer by themselves write.
+var marks = []string{"X-Autoreply", "X-Auto-Reply", "X-AutoReply-From", "X-Mail-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Responder"}
 
 // undelivered is how mail servers begin the subjects of delivery reports.
 var undelivered = regexp.MustCompile(`(?i)^(undeliver|delivery (status notification|failure|has failed|report)|mail delivery (failed|failure|warning)|` +
 	`(your )?(mail|message) (could not|cannot) be delivered|mail system error|message delivery failure|permanent delivery failure|returned mail|failure (notice|delivery)|` +
 	`non-?delivery|warning: (could not send|.{1,80}user unknown)|unzustellbar|there was an error sending your mail|error sending your|` +
-	`delivery failure notification|loop alert|nachricht .{0,40}nicht zugestellt|не доставлено)`)
+	`delivery failure notification|e-?mail delivery (?:failure|warning|status)|\W*message you sent blocked|message status - undeliverable|loop alert|nachricht .{0,40}nicht zugestellt|` +
+	`non (?:remis|distribu|livré)|échec de (?:la )?(?:remise|distribution)|no se (?:puede|pudo) entregar|no entregado|error (?:en|de) la entrega|non recapitabile|mancat[ao] (?:consegna|recapito)|onbestelbaar|niet bezorgd|` +
+	`não (?:é possível entregar|entregue)|falha na entrega|kan (?:ikke|inte) (?:leveres|levereras)|u?lever(?:t|et|bar|bart)\b|olevererbart|(?:gick|går) inte att leverera|ei voi(?:tu)? toimittaa|toimittaminen epäonnistui|` +
+	`nie ?dostarcz|nedoruč|nelze doručit|не ?достав|не уда(?:ется|лось) доставить|teslim edilemedi|iletilemedi|kézbesíthetetlen|nelivrabil|配信不能|配信できません|未配達|无法送达|未送达|退信|系统退信|無法傳遞|배달되지 않음)`)
 
 // notDelivered is what they say of it, in the first lines of what they write.
 var notDelivered = regexp.MustCompile(`(?i)(could ?n[o']t|cannot|can't|unable to|wasn't able to|not) (be )?deliver|undeliver|delivery (has |to .{0,80})?failed|` +
@@ -30,10 +42,16 @@ var notDelivered = regexp.MustCompile(`(?i)(could ?n[o']t|cannot|can't|unable to
 func (r *Reading) readAutomatic(h header, report digest.Reason, text string) {
 	r.Report = reportOf(h, r.Subject, report, text)
 	submitted, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(h.get("Auto-Submitted"))), ";")
+	submitted, _, _ = strings.Cut(submitted, "(")
 	submitted = strings.TrimSpace(submitted)
 	precedence := strings.ToLower(strings.TrimSpace(h.get("Precedence")))
-	answers := h.has("X-Autoreply") || h.has("X-Autorespond") || h.has("X-Autoresponder") || h.has("X-Autogenerated") &&
-		strings.EqualFold(h.get("X-Autogenerated"), "reply") || precedence == "auto_reply"
+	if precedence == "" {
+		precedence = strings.ToLower(strings.TrimSpace(h.get("X-Precedence")))
+	}
+	answers := slices.ContainsFunc(marks, h.has) || strings.EqualFold(h.get("X-Autogenerated"), "reply") || precedence == "auto_reply" ||
+		strings.EqualFold(h.get("Preference"), "auto_reply") || strings.Contains(h.get("X-POST-MessageClass"), "Autoresponder")
+	_, subject := leadingTags(r.Subject)
+	outOfOffice := outOfOffice.MatchString(r.Subject) || outOfOffice.MatchString(subject)
 	switch {
 	case r.Own:
 		r.Automatic = "a quietpost made it"
@@ -42,22 +60,26 @@ func (r *Reading) readAutomatic(h header, report digest.Reason, text string) {
 	case submitted != "" && submitted != "no":
 		r.Automatic = digest.Reason("Auto-Submitted: " + digest.OneLine(submitted, 60))
 		r.AutoReply = submitted == "auto-replied"
-	case answers, outOfOffice.MatchString(r.Subject):
+	case answers, outOfOffice:
 		r.Automatic, r.AutoReply = "an automatic reply", true
 	case h.has("X-Auto-Response-Suppress"):
 		r.Automatic = "X-Auto-Response-Suppress"
+	case strings.EqualFold(strings.TrimSpace(h.get("X-FC-MachineGenerated")), "true"), h.has("X-Cron-Env"):
+		r.Automatic = "a program wrote it"
 	case strings.TrimSpace(h.get("Return-Path")) == "<>":
 		r.Automatic = "it names no return path"
 	}
 	// An out-of-office note of Exchange says auto-generated and tells itself by its subject.
-	r.AutoReply = r.AutoReply || r.Automatic != "" && r.Report == "" && outOfOffice.MatchString(r.Subject)
+	r.AutoReply = r.AutoReply || r.Automatic != "" && r.Report == "" && outOfOffice
 	switch {
 	case r.Automatic != "":
 		r.NoAnswer = r.Automatic
 	case precedence == "bulk" || precedence == "junk" || precedence == "list":
 		r.NoAnswer = digest.Reason("Precedence: " + precedence)
-	case r.ListID != "" || h.has("List-Unsubscribe"):
+	case r.ListID != "" || h.has("List-Unsubscribe") || h.has("List-Post") || h.has("Mailing-List"):
 		r.NoAnswer = "it came from a mailing list"
+	case h.has("X-Loop") || h.has("X-RT-Loop-Prevention"):
+		r.NoAnswer = "it bears the mark of a program that fears loops"
 	case r.From.Address == "" || r.Froms == 0:
 		r.NoAnswer = "it names no sender"
 	}
@@ -69,6 +91,9 @@ const (
 	complaintReport digest.Reason = "a complaint report"
 	someReport      digest.Reason = "a server's report"
 )
+
+// aggregate is the subject of a report of DMARC (RFC 7489, section 7.2.1.1) or SMTP TLS (RFC 8460, section 5.3).
+var aggregate = regexp.MustCompile(`(?i)^(?:\[[^\]]*\] ?)?report domain: ?\S+ .{0,20}submitter: ?\S+`)
 
 // robots are the local parts that mail servers and gateways write from.
 var robots = regexp.MustCompile(`^(mailer-daemon|mail-daemon|post_?master|mdaemon|system administrator|no-?reply|sysadmin|imss|inetgw\d*|` +
@@ -90,9 +115,12 @@ func reportOf(h header, subject string, byParts digest.Reason, text string) dige
 	if strings.HasPrefix(strings.ToLower(subject), "complaint about message from ") {
 		return complaintReport
 	}
+	if aggregate.MatchString(subject) {
+		return someReport
+	}
 	named, robot, server := false, false, false
 	for _, v := range append(h.all("From"), h.all("Sender")...) {
-		for _, a := range addresses(v) {
+		for _, a := range addresses(v, nil) {
 			named = true
 			local, _, _ := strings.Cut(a.Address, "@")
 			if local == "mailer-daemon" {
@@ -104,7 +132,8 @@ func reportOf(h header, subject string, byParts digest.Reason, text string) dige
 			return deliveryReport
 		}
 	}
-	titled, pathless := undelivered.MatchString(subject), emptyPath(h)
+	_, bare := leadingTags(subject)
+	titled, pathless := undelivered.MatchString(subject) || undelivered.MatchString(bare), emptyPath(h)
 	if titled && (robot || !named || pathless) {
 		return deliveryReport
 	}

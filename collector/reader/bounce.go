@@ -35,6 +35,10 @@ func (c *collector) noteReportPart(kind string, h header, body []byte) {
 		c.found.status = append(append(c.found.status, data()...), "\n\n"...)
 	case "message/feedback-report":
 		c.found.feedback = data()
+	case "text/plain", "application/octet-stream": // as some gateways label it
+		if start := bytes.TrimLeft(body[:min(len(body), 200)], " \r\n"); hasFold(start, "reporting-mta:") {
+			c.found.status = append(append(c.found.status, data()...), "\n\n"...)
+		}
 	case "message/rfc822", "message/global", "text/rfc822-headers", "text/rfc822-header", "message/rfc822-headers",
 		"message/global-headers":
 		if !c.found.has {
@@ -61,8 +65,8 @@ func (r *Reading) bounces(h header, f *found, text string) []digest.Bounce {
 	}
 	words, copied := cutCopy(text[:min(len(text), maxReport)])
 	words = words[:min(len(words), maxWords)]
-	out := f.recipients(words)
-	if len(out) == 0 {
+	out, fine := f.recipients(words)
+	if len(out) == 0 && !fine {
 		out = r.byWords(h, f, words, copied)
 	}
 	id := r.reported(h, f, copied)
@@ -94,9 +98,9 @@ func (f *found) complaint() []digest.Bounce {
 	return nil // not-spam, auth-failure, virus: nothing that the reader said of us
 }
 
-// recipients reads the fields that RFC 3464, section 2.3 has for each recipient. words are the report's own.
-func (f *found) recipients(words string) []digest.Bounce {
-	var out []digest.Bounce
+// recipients reads the fields that RFC 3464, section 2.3 has for each recipient. words are the report's own. fine tells of
+// one whom the mail reached, or who is another server's to report of.
+func (f *found) recipients(words string) (out []digest.Bounce, fine bool) {
 	status := bytes.ReplaceAll(f.status, []byte("\r\n"), []byte("\n"))
 	for block := range bytes.SplitSeq(status, []byte("\n\n")) {
 		h := parseHeader(block)
@@ -105,6 +109,7 @@ func (f *found) recipients(words string) []digest.Bounce {
 		}
 		action := strings.ToLower(strings.TrimSpace(h.get("Action")))
 		if strings.HasPrefix(action, "deliver") || strings.HasPrefix(action, "relay") || strings.HasPrefix(action, "expand") {
+			fine = true
 			continue
 		}
 		// Whom we wrote to stands in Original-Recipient; Final-Recipient is where it was forwarded to.
@@ -133,7 +138,7 @@ func (f *found) recipients(words string) []digest.Bounce {
 		b.Class = classOf(action, b.Status, replyIn(said), said, hint)
 		out = append(out, b)
 	}
-	return out
+	return out, fine
 }
 
 // typedAddress reads "rfc822; ana@example.com" (RFC 3464, section 2.3.1).
@@ -175,7 +180,7 @@ var (
 		regexp.MustCompile(`(?im)rcpt to:\s*<?([^\s<>,;:]+@[^\s<>,;:()]+)`),
 		regexp.MustCompile(`(?im)^[ \t>*]*(?:to|user|recipient|address|mailbox|e-?mail|failed recipient|local mailbox)[ \t]*:?[ \t]+<?([^\s<>,;:"]+@[^\s<>,;:()"]+)`),
 		regexp.MustCompile(`(?m)^[ \t]*<([^\s<>,;:]+@[^\s<>,;:()]+)>`),
-		regexp.MustCompile(`(?m)^[ \t]*([^\s<>,;:"']+@[^\s<>,;:()"']+)[ \t]*(?:$|:|\.\.\.|\(| -)`),
+		regexp.MustCompile(`(?im)^[ \t]*["']?([^\s<>,;:"']+@[^\s<>,;:()"']+)["']?[ \t]*(?:$|:|\.\.\.|\(| -|(?:invalid|unknown|user|mailbox|error|does|is|was|has|could|cannot)\b)`),
 		regexp.MustCompile(`(?i)(?:recipient|to|user|address|mailbox|for)\s*:?\s*["'<]*([^\s<>,;:"'*]+@[^\s<>,;:()"'*]+)`),
 	}
 )

@@ -29,7 +29,7 @@ var bounceCases = []struct{ name, mail, want string }{
 		"delayed 4.4.1 ana@example.net our-1@example.com"},
 	{"tried in vain", report("", "Final-Recipient: rfc822; ana@example.net\nAction: failed\nStatus: 4.4.1\nDiagnostic-Code: smtp; connection timed out\n"),
 		"soft 4.4.1 ana@example.net our-1@example.com"},
-	{"taken elsewhere is no bounce", report("", "Final-Recipient: rfc822; ana@example.net\nAction: relayed\nStatus: 2.0.0\n"), "soft  ana@example.net our-1@example.com"},
+	{"taken elsewhere is no bounce", report("", "Final-Recipient: rfc822; ana@example.net\nAction: relayed\nStatus: 2.0.0\n"), ""},
 	{"two recipients", report("", "Final-Recipient: rfc822; ana@example.net\nAction: failed\nStatus: 5.1.1\n\nFinal-Recipient: rfc822; ben@example.net\nAction: failed\nStatus: 5.2.2\n"),
 		"hard 5.1.1 ana@example.net our-1@example.com|full 5.2.2 ben@example.net our-1@example.com"},
 	{"a complaint", "From: fbl@provider.example\nSubject: FW: Digest\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\n\n--b\n\nThis is an abuse report.\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nOriginal-Rcpt-To: <ana@example.net>\n\n--b\nContent-Type: message/rfc822\n\nMessage-ID: <our-2@example.com>\nTo: hidden@example.net\n\nx\n--b--\n",

@@ -188,28 +188,46 @@ func isASCII(s string) bool {
 
 var addressLike = regexp.MustCompile(`[^\s<>"',;:()\[\]\\@]+@[^\s<>"',;:()\[\]\\@]+`)
 
-// addresses reads an address list; where it is malformed, everything that looks like an address.
-func addresses(v string) []Address {
+// nameAndAddress is one address in angle brackets behind a name that may look like anything, an address too.
+var nameAndAddress = regexp.MustCompile(`^\s*"?([^<>,;"]+?)"?\s*<\s*([^\s<>"',;:()\[\]\\@]+@[^\s<>"',;:()\[\]\\@]+)\s*>\s*$`)
+
+// addresses reads an address list; where it is malformed, everything that looks like an address. Bytes beyond ASCII are of
+// the charset that the mail names elsewhere.
+func addresses(v string, hint func() string) []Address {
 	var out []Address
+	if !utf8.ValidString(v) && hint != nil {
+		if label := hint(); label != "" {
+			v = charsetText(label, []byte(v))
+		}
+	}
 	parser := mail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: charset.Reader}}
 	if list, err := parser.ParseList(looseUTF8([]byte(v))); err == nil {
 		for _, a := range list[:min(len(list), maxPeople)] {
-			out = append(out, Address{Name: personName(a.Name), Address: normal(a.Address)})
+			address := normal(a.Address)
+			out = append(out, Address{Name: personName(a.Name, address), Address: address})
 		}
 		return out
+	}
+	if m := nameAndAddress.FindStringSubmatch(v); m != nil {
+		return []Address{{Name: personName(m[1], normal(m[2])), Address: normal(m[2])}}
 	}
 	for _, at := range addressLike.FindAllStringIndex(v, maxPeople) {
 		name := ""
 		if len(out) == 0 {
-			name = personName(strings.Trim(decodeText(v[:at[0]]), " \t\"'<"))
+			name = personName(strings.Trim(decodeText(v[:at[0]]), " \t\"'<"), "")
 		}
 		out = append(out, Address{Name: name, Address: normal(v[at[0]:at[1]])})
 	}
 	return out
 }
 
-func personName(s string) string {
-	return digest.OneLine(strings.Trim(decodeText(s), `"' `), digest.MaxField)
+// personName is the name beside an address. The address of somebody else is no name.
+func personName(s, address string) string {
+	name := digest.OneLine(strings.Trim(decodeText(s), `"' `), digest.MaxField)
+	if addressLike.FindString(name) == name && !strings.EqualFold(name, address) {
+		return ""
+	}
+	return name
 }
 
 func normal(address string) string {
@@ -219,12 +237,21 @@ func normal(address string) string {
 	return strings.ToLower(digest.OneLine(address, digest.MaxField))
 }
 
-func recipients(h header) []string {
+var receivedFor = regexp.MustCompile(`(?i)\sfor\s+<?([^\s<>;()]+@[^\s<>;()]+)`)
+
+func recipients(h header, hint func() string) []string {
 	var out []string
 	seen := map[string]bool{}
-	for _, key := range []string{"X-Gm-Original-To", "Delivered-To", "X-Original-To", "Envelope-To", "Resent-To", "To", "Cc"} {
+	for _, key := range []string{"X-Gm-Original-To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To",
+		"X-Real-To", "Received", "Resent-To", "To", "Cc"} {
 		for _, v := range h.all(key) {
-			for _, a := range addresses(v) {
+			if key == "Received" { // RFC 5321, section 4.4: a server may say for whom it took the mail
+				m := receivedFor.FindStringSubmatch(v)
+				if v = ""; m != nil {
+					v = m[1]
+				}
+			}
+			for _, a := range addresses(v, hint) {
 				if !seen[a.Address] && len(out) < maxPeople {
 					seen[a.Address] = true
 					out = append(out, a.Address)

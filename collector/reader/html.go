@@ -44,7 +44,7 @@ func htmlToMarkdown(s string) (out string) {
 		base.NewBasePlugin(),
 		commonmark.NewCommonmarkPlugin(commonmark.WithListEndComment(false)),
 		table.NewTablePlugin(table.WithSpanCellBehavior(table.SpanBehaviorEmpty), table.WithHeaderPromotion(true),
-			table.WithNewlineBehavior(table.NewlineBehaviorPreserve)),
+			table.WithNewlineBehavior(table.NewlineBehaviorPreserve), table.WithCellPaddingBehavior(table.CellPaddingBehaviorMinimal)),
 	))
 	md, err := conv.ConvertNode(doc)
 	if err != nil {
@@ -98,9 +98,68 @@ func simplify(n *html.Node) {
 		if !strings.HasPrefix(href, "https://") && !strings.HasPrefix(href, "http://") && !strings.HasPrefix(href, "mailto:") {
 			n.Data, n.DataAtom, n.Attr = "span", atom.Span, nil
 		}
+	case atom.Pre:
+		if text := textOf(n); isMailText(text) {
+			unpre(n, text)
+		}
 	case atom.Table:
-		if !isData(n) {
+		if isData(n) {
+			oneLineCells(n, false)
+		} else {
 			dissolve(n)
+		}
+	}
+}
+
+// isMailText tells preformatted text that is a mail as it stood, by what a mail program writes: its signature and quotes
+// are to be found as such, which in code they are not.
+func isMailText(text string) bool {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if bare := strings.TrimRight(line, " \r"); bare == "--" || original.MatchString(bare) && reallyOriginal.MatchString(bare) || attributionLines(lines[i:]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// textOf is the text in an element.
+func textOf(n *html.Node) string {
+	var b strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			b.WriteString(d.Data)
+		}
+	}
+	return b.String()
+}
+
+// unpre makes preformatted text a block of lines.
+func unpre(n *html.Node, text string) {
+	for n.FirstChild != nil {
+		n.RemoveChild(n.FirstChild)
+	}
+	n.Data, n.DataAtom = "div", atom.Div
+	for line := range strings.Lines(text) {
+		n.AppendChild(&html.Node{Type: html.TextNode, Data: strings.TrimRight(line, "\r\n")})
+		n.AppendChild(&html.Node{Type: html.ElementNode, Data: "br", DataAtom: atom.Br})
+	}
+}
+
+// oneLineCells puts what stands below each other in a cell of data side by side: Markdown's cells have one line.
+func oneLineCells(n *html.Node, inCell bool) {
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		oneLineCells(c, inCell || c.DataAtom == atom.Td || c.DataAtom == atom.Th)
+		switch c.DataAtom {
+		case atom.Br:
+			if inCell {
+				c.Type, c.Data, c.DataAtom = html.TextNode, " ", 0
+			}
+		case atom.Div, atom.P:
+			if inCell {
+				c.Data, c.DataAtom = "span", atom.Span
+				c.AppendChild(&html.Node{Type: html.TextNode, Data: " "})
+			}
 		}
 	}
 }

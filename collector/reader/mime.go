@@ -36,11 +36,21 @@ func (c *collector) read(h header, body []byte) (string, []Attachment) {
 	if text == "" {
 		text = join(c.named)
 	}
-	if text == "" && c.inner != nil {
+	for depth := 1; saysNothing(text) && c.inner != nil && depth < maxDepth; depth++ {
 		head, inner := Split(c.inner)
-		text = join(c.walk(parseHeader(head), inner, 1))
+		c.inner = nil
+		if below := join(c.walk(parseHeader(head), inner, depth)); below != "" {
+			text = below
+		}
 	}
 	return text, c.attachments
+}
+
+// saysNothing tells a text of which nothing is left but a signature.
+func saysNothing(text string) bool {
+	text = strings.TrimSpace(text)
+	first, _, _ := strings.Cut(text, "\n")
+	return text == "" || strings.TrimRight(first, " \r") == "--" && strings.Count(text, "\n") <= longestSignature
 }
 
 // join puts the pieces together.
@@ -75,6 +85,8 @@ func (c *collector) walk(h header, body []byte, depth int) []piece {
 	c.noteReport(kind, params)
 	c.noteReportPart(kind, h, body)
 	switch {
+	case kind == "multipart/encrypted" || kind == "application/pgp-encrypted": // RFC 3156, section 4
+		return []piece{{text: encrypted}}
 	case strings.HasPrefix(kind, "multipart/") && depth < maxDepth:
 		if parts := splitParts(body, params["boundary"]); parts != nil {
 			return c.walkParts(kind, parts, depth)
@@ -84,16 +96,20 @@ func (c *collector) walk(h header, body []byte, depth int) []piece {
 		c.inner = decodeTransfer(h.get("Content-Transfer-Encoding"), body)
 	case isText(kind) && disposition != "attachment" && (name == "" || depth == 0):
 		return []piece{c.textOf(kind, h, body, params)}
-	case isText(kind) && disposition != "attachment" && len(c.named) < 3:
+	case (isText(kind) || strings.HasPrefix(kind, "text/") && kind != "text/calendar" && kind != "text/rfc822-headers") &&
+		disposition != "attachment" && len(c.named) < 3: // RFC 2046, section 4.1.4: text of an unknown kind is text
 		c.named = append(c.named, c.textOf(kind, h, body, params))
 	case kind == "text/calendar" || kind == "application/ics":
 		c.readCalendar(h, body, params)
 	case kind == "application/ms-tnef" || strings.EqualFold(name, "winmail.dat"):
 		return c.readTNEF(h, body)
-	case strings.HasSuffix(kind, "pkcs7-mime") && depth < maxDepth:
-		if inner := signedContent(decodeTransfer(h.get("Content-Transfer-Encoding"), body)); inner != nil {
+	case (strings.HasSuffix(kind, "pkcs7-mime") || strings.EqualFold(name, "smime.p7m")) && depth < maxDepth:
+		switch inner, sealed := openCMS(decodeTransfer(h.get("Content-Transfer-Encoding"), body)); {
+		case inner != nil:
 			head, rest := Split(inner)
 			return c.walk(parseHeader(head), rest, depth+1)
+		case sealed:
+			return []piece{{text: encrypted}}
 		}
 	case depth == 0 && !strings.Contains(kind, "/"):
 		return []piece{c.text(h, body, params)} // a whole mail of an odd type
@@ -205,15 +221,28 @@ func (c *collector) noteReport(kind string, params map[string]string) {
 	}
 }
 
-// splitParts cuts a multipart body at its boundary lines (RFC 2046, section 5.1.1). Without a boundary parameter the
-// first line that looks like a boundary is taken for it. It gives nil when there is none. The last part may be left
-// open.
+// splitParts cuts a multipart body at its boundary lines (RFC 2046, section 5.1.1). Without a boundary parameter the first
+// line that looks like a boundary is taken for it; where no line is as the parameter says, the first that begins a part, and
+// what stands above it is text. It gives nil when there is none. The last part may be left open.
 func splitParts(body []byte, boundary string) [][]byte {
 	if boundary == "" {
-		if boundary = guessBoundary(body); boundary == "" {
+		if boundary, _ = guessBoundary(body, false); boundary == "" {
 			return nil
 		}
+		return cutAt(body, boundary)
 	}
+	parts := cutAt(body, boundary)
+	if parts == nil {
+		guess, at := guessBoundary(body, true)
+		if guess == "" {
+			return nil
+		}
+		parts = append([][]byte{append([]byte("\n"), body[:at]...)}, cutAt(body[at:], guess)...)
+	}
+	return parts
+}
+
+func cutAt(body []byte, boundary string) [][]byte {
 	delim := []byte("--" + strings.TrimRight(boundary, " \t"))
 	var parts [][]byte
 	start := -1
@@ -245,16 +274,23 @@ func trimEOL(b []byte) []byte {
 	return bytes.TrimSuffix(b, []byte("\r"))
 }
 
-func guessBoundary(body []byte) string {
-	for n, at := 0, 0; at < len(body) && n < 20; n++ {
+// guessBoundary is the first line that looks like a boundary, and where it stands; with strict only one that a part's header
+// follows.
+func guessBoundary(body []byte, strict bool) (boundary string, at int) {
+	for n := 0; at < len(body) && n < 20; n++ {
 		line := firstLine(body[at:], false)
 		text := strings.TrimRight(string(line), "\r\n \t")
-		if len(text) > 4 && len(text) <= 80 && strings.HasPrefix(text, "--") && !strings.Contains(text, " ") {
-			return text[2:]
+		if len(text) > 4 && len(text) <= 80 && strings.HasPrefix(text, "--") && !strings.Contains(text, " ") &&
+			(!strict || hasFold(body[at+len(line):], "content-")) {
+			return text[2:], at
 		}
 		at += len(line)
 	}
-	return ""
+	return "", 0
+}
+
+func hasFold(b []byte, prefix string) bool {
+	return len(b) >= len(prefix) && strings.EqualFold(string(b[:len(prefix)]), prefix)
 }
 
 // splitPart cuts a part into header and body. Other than a mail, a part may have no header at all: then it begins with

@@ -45,7 +45,7 @@ var mimeCases = []struct {
 	{"only a forwarded mail", "Subject: ours\nContent-Type: message/rfc822\n\nSubject: theirs\n\ninner\n", "ours", "inner", "theirs"},
 	{"uuencode", "Subject: a\n\nbefore\nbegin 644 cat.txt\n#0V%T\n`\nend\nafter\n", "a", "before\n\nafter", "cat.txt"},
 	{"begin is a word", "Subject: a\n\nbegin 644 things\nand go on with words that are long and longer, and longer still, and so on and on.\n", "a", "begin 644 things\nand go on with words that are long and longer, and longer still, and so on and on.", ""},
-	{"a data table in HTML", "Subject: a\nContent-Type: text/html\n\n<table><tr><th>Host</th><th>State</th></tr><tr><td>db1</td><td>down</td></tr></table>\n", "a", "| Host | State |\n|------|-------|\n| db1  | down  |", ""},
+	{"a data table in HTML", "Subject: a\nContent-Type: text/html\n\n<table><tr><th>Host</th><th>State</th></tr><tr><td>db1</td><td>down</td></tr></table>\n", "a", "| Host | State |\n|---|---|\n| db1 | down |", ""},
 	{"HTML that hides and runs", "Subject: a\nContent-Type: text/html\n\n<style>p{}</style><script>x()</script><div style='display:none'>preheader</div><p>seen <a href='javascript:x()'>link</a><img src='http://t/x.gif'></p>\n", "a", "seen link", ""},
 	{"an OpenPGP signature around the text", "Subject: a\n\n-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nsigned\n-----BEGIN PGP SIGNATURE-----\n\nabc\n-----END PGP SIGNATURE-----\n", "a", "signed", ""},
 	{"encrypted", "Subject: a\n\n-----BEGIN PGP MESSAGE-----\n\nabc\n-----END PGP MESSAGE-----\n", "a", encrypted, ""},

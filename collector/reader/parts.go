@@ -1,7 +1,7 @@
 package reader
 
 import (
-	"encoding/asn1"
+	"bytes"
 	"encoding/binary"
 	"regexp"
 	"strings"
@@ -98,32 +98,103 @@ func stripArmor(s string) string {
 	return armored.ReplaceAllString(s, encrypted+"\n")
 }
 
-// signedContent takes the mail out of an S/MIME envelope that is signed only (RFC 8551, section 3.5.2); nil for another.
-func signedContent(der []byte) []byte {
-	var outer struct {
-		Type    asn1.ObjectIdentifier
-		Content asn1.RawValue `asn1:"explicit,tag:0"`
+// Object identifiers of what an S/MIME envelope may be (RFC 5652, sections 5.1, 6.1; RFC 5083), in DER.
+var (
+	oidSigned    = []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02}
+	oidEnveloped = []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x03}
+	oidAuthEnv   = []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x01, 0x17}
+)
+
+// openCMS takes the mail out of an S/MIME envelope that is signed only (RFC 8551, section 3.5.2); sealed tells one that only
+// its recipient's key can open. Both nil and false for what is neither.
+func openCMS(data []byte) (inner []byte, sealed bool) {
+	outer, _ := berElement(data, 0)
+	kind, rest := berElement(outer.content, 0)
+	switch {
+	case outer.tag != 0x30 || kind.tag != 0x06:
+		return nil, false
+	case bytes.Equal(kind.content, oidEnveloped), bytes.Equal(kind.content, oidAuthEnv):
+		return nil, true
+	case !bytes.Equal(kind.content, oidSigned):
+		return nil, false
 	}
-	if _, err := asn1.Unmarshal(der, &outer); err != nil || !outer.Type.Equal(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}) {
-		return nil
-	}
-	var signed struct {
-		Version    int
-		Algorithms asn1.RawValue
-		Content    struct {
-			Type    asn1.ObjectIdentifier
-			Content asn1.RawValue `asn1:"explicit,optional,tag:0"`
+	explicit, _ := berElement(rest, 0)
+	signed, _ := berElement(explicit.content, 0)
+	for rest, n := signed.content, 0; len(rest) > 0 && n < 3; n++ { // version, algorithms, what is signed
+		var e element
+		if e, rest = berElement(rest, 0); e.tag != 0x30 {
+			continue
 		}
-		Rest asn1.RawValue `asn1:"optional"`
+		_, rest = berElement(e.content, 0)
+		explicit, _ = berElement(rest, 0)
+		text, _ := berElement(explicit.content, 0)
+		return text.octets(0), false
 	}
-	if _, err := asn1.Unmarshal(outer.Content.FullBytes, &signed); err != nil && len(signed.Content.Content.Bytes) == 0 {
+	return nil, false
+}
+
+// An element is one of ASN.1 in its basic encoding (X.690, section 8), which mail programs use with lengths left open.
+type element struct {
+	tag     byte
+	content []byte
+}
+
+// maxBER is how deep elements of open length may be nested.
+const maxBER = 16
+
+// berElement parts the first element from what follows; a zero one where there is none.
+func berElement(b []byte, depth int) (e element, rest []byte) {
+	if len(b) < 2 || depth > maxBER {
+		return element{}, nil
+	}
+	tag, n := b[0], int(b[1])
+	b = b[2:]
+	switch {
+	case n == 0x80: // up to two zero bytes
+		for at := b; ; {
+			if len(at) < 2 || at[0] == 0 && at[1] == 0 {
+				return element{tag, b[:len(b)-len(at)]}, at[min(len(at), 2):]
+			}
+			next, after := berElement(at, depth+1)
+			if next.tag == 0 {
+				return element{}, nil
+			}
+			at = after
+		}
+	case n > 0x80:
+		size := n & 0x7f
+		if size > 4 || size > len(b) {
+			return element{}, nil
+		}
+		n = 0
+		for _, c := range b[:size] {
+			n = n<<8 | int(c)
+		}
+		b = b[size:]
+	}
+	if n > len(b) { // cut off: as much as there is
+		n = len(b)
+	}
+	return element{tag, b[:n]}, b[n:]
+}
+
+// octets are the bytes of an octet string, in one piece or in many.
+func (e element) octets(depth int) []byte {
+	switch {
+	case e.tag == 0x04:
+		return e.content
+	case e.tag != 0x24 || depth > maxBER:
 		return nil
 	}
-	var inner []byte
-	if _, err := asn1.Unmarshal(signed.Content.Content.FullBytes, &inner); err != nil {
-		return nil
+	var out []byte
+	for rest := e.content; len(rest) > 0; {
+		var piece element
+		if piece, rest = berElement(rest, 0); piece.tag == 0 {
+			break
+		}
+		out = append(out, piece.octets(depth+1)...)
 	}
-	return inner
+	return out
 }
 
 // What is read of a winmail.dat (MS-OXTNEF, section 2.1.3.2).

@@ -68,7 +68,7 @@ type Reading struct {
 	URL        string    // where the mail can be read on the web: Archived-At (RFC 5064)
 
 	// Recipients are the addresses of every header that carries the original one, most telling first:
-	// X-Gm-Original-To, Delivered-To, X-Original-To, Envelope-To, Resent-To, To, Cc.
+	// X-Gm-Original-To, Delivered-To, X-Original-To, Envelope-To, the "for" of Received, Resent-To, To, Cc.
 	Recipients []string
 
 	Body        string // Markdown or plain text; of a reply only what is new
@@ -132,8 +132,8 @@ func Read(raw []byte, o Options) (r Reading) {
 	if o.Whole {
 	} else if r.Reply && r.Report == "" {
 		text = visibleReply(text)
-	} else if kept := cutSignature(strings.Split(text, "\n")); !isBlank(kept) {
-		text = strings.Join(kept, "\n")
+	} else if r.Report == "" {
+		text = withoutFrame(text, r.Forward)
 	}
 	r.firstWords, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
 	r.readTool(h)
@@ -166,12 +166,16 @@ func (r *Reading) readEvent(e *event, text string) string {
 	return e.words() + "\n\n" + text
 }
 
-var mdLink = regexp.MustCompile(`\[([^\[\]]+)\]\([^()\s]*\)`)
+var (
+	mdLink   = regexp.MustCompile(`\[([^\[\]]+)\]\([^()\s]*\)`)
+	mdStrong = regexp.MustCompile(`\*\*([^*]+)\*\*|\*([^\s*][^*]*)\*`)
+	mdEscape = regexp.MustCompile(`\\([!-/:-@\[-` + "`" + `{-~])`)
+)
 
 // titleOf makes a title for a mail without a subject: its first line.
 func titleOf(body string) string {
 	for line := range strings.Lines(body) {
-		line = mdLink.ReplaceAllString(line, "$1")
+		line = mdEscape.ReplaceAllString(mdStrong.ReplaceAllString(mdLink.ReplaceAllString(line, "$1"), "$1$2"), "$1")
 		if line = digest.OneLine(strings.TrimLeft(line, "#*>_- \u00A0"), digest.MaxTitle); strings.Trim(line, "#*>_- ") != "" {
 			return line
 		}
@@ -221,18 +225,18 @@ func readHeader(h header, hint func() string) Reading {
 		}
 	}
 	for i, v := range h.all("From") {
-		people := addresses(v)
+		people := addresses(v, hint)
 		if i == 0 && len(people) > 0 {
 			r.From = people[0]
 		}
 		r.Froms += len(people)
 	}
 	if r.From.Address == "" { // RFC 5322, section 3.6.2: Sender names who is responsible; better than nobody
-		if people := addresses(h.get("Sender")); len(people) > 0 {
+		if people := addresses(h.get("Sender"), hint); len(people) > 0 {
 			r.From = people[0]
 		}
 	}
-	r.Recipients = recipients(h)
+	r.Recipients = recipients(h, hint)
 	return r
 }
 

@@ -1,14 +1,24 @@
 package reader
 
 import (
+	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Quoted text and signatures are found by the marks that mail programs themselves write, and cut only where they are
 // sure; when nothing would be left, nothing is cut. The marks stand in replywords.go.
 
-var emphasis = strings.NewReplacer("*", "", "\u00A0", " ", "\u200B", "", "\u200E", "", "\u200F", "", "\u202F", " ", "\u202A", "", "\u202C", "",
+var emphasis = strings.NewReplacer("*", "", "\u00A0", " ", "\u200B", "", "\u200E", "", "\u200F", "", "\u202F", " ", "\u202A", "", "\u202B", "", "\u202C", "",
+	"\u2066", "", "\u2067", "", "\u2068", "", "\u2069", "",
 	"&lt;", "<", "&gt;", ">")
+
+var (
+	// links are the addresses behind words, in Markdown and as programs write them into plain text.
+	links     = regexp.MustCompile(`\[([^\[\]]+)\]\([^()\s]*\)|<https?://[^<>\s]*>`)
+	reachable = regexp.MustCompile(`\S@\S|https?://|\bwww\.|\+?\d[\d ()/.-]{6,}`)
+)
 
 const (
 	longestSignature = 15 // lines behind "-- " that are still taken for a signature
@@ -30,6 +40,22 @@ func visibleReply(s string) string {
 		return s
 	}
 	return out
+}
+
+// withoutFrame gives what a first mail says, without what gateways, lists and firms put around it and without its signature.
+// Of what is handed on all stays but the last signature.
+func withoutFrame(s string, handedOn bool) string {
+	cuts := []func([]string) []string{cutBanner, cutFooter, cutSignature}
+	if handedOn {
+		cuts = cuts[2:]
+	}
+	lines := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
+	for _, cut := range cuts {
+		if kept := cut(lines); !isBlank(kept) {
+			lines = kept
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // onlyQuoted tells that nothing of the answer's own is left.
@@ -56,58 +82,6 @@ func cutBanner(lines []string) []string {
 		return lines[i:]
 	}
 	return lines
-}
-
-// cutBelow cuts where a program puts the whole earlier mail below, without a mark on each line: at a header block, the
-// words "Original Message", or an attribution that text without marks follows.
-func cutBelow(lines []string) []string {
-	for i := range lines {
-		text := plainLine(lines[i])
-		if !strings.ContainsAny(text, ":：-_=*>") { // what the expressions ask for, only quicker
-			continue
-		}
-		block := blockFrom.MatchString(text) && isHeaderBlock(lines[i:])
-		if !block && !(original.MatchString(text) && (reallyOriginal.MatchString(text) || nextIsBlock(lines[i+1:]))) {
-			continue
-		}
-		for i > 0 && isRule(lines[i-1]) {
-			i--
-		}
-		if isBlank(lines[:i]) {
-			return lines
-		}
-		return lines[:i]
-	}
-	return lines
-}
-
-func nextIsBlock(lines []string) bool {
-	for i, line := range lines[:min(len(lines), 3)] {
-		if text := plainLine(line); blockFrom.MatchString(text) {
-			return isHeaderBlock(lines[i:])
-		}
-	}
-	return false
-}
-
-// isHeaderBlock tells whether a line of a quoted mail's header begins here: at least two more follow, with no more than a
-// line between that goes on from the one before.
-func isHeaderBlock(lines []string) bool {
-	n, other := 0, 0
-	for i, line := range lines[:min(len(lines), 12)] {
-		if i == 0 {
-			continue
-		}
-		switch text := plainLine(line); {
-		case blockRest.MatchString(text):
-			n, other = n+1, 0
-		case text != "":
-			if other++; other > 1 {
-				return n >= 2
-			}
-		}
-	}
-	return n >= 2
 }
 
 // A run is a stretch of an answer: own lines, or quoted ones with the line that says whose they are.
@@ -148,8 +122,14 @@ func runsOf(lines []string) []run {
 		}
 		runs = append(runs, run{append([]string(nil), ls...), quoted})
 	}
+	code := fences(lines)
 	for i := 0; i < len(lines); {
-		if isQuoted(lines[i]) {
+		if code[i] {
+			add(false, lines[i])
+			i++
+			continue
+		}
+		if isQuoted(lines[i]) || fellOut(lines, i) {
 			add(true, lines[i])
 			i++
 			continue
@@ -173,6 +153,40 @@ func runsOf(lines []string) []run {
 		i = next
 	}
 	return runs
+}
+
+// fences tells the lines of code between two ``` of the answer's own: a ">" in them is no quote, and a "--" no signature.
+func fences(lines []string) []bool {
+	code, open := make([]bool, len(lines)), -1
+	for i, line := range lines {
+		if !strings.HasPrefix(strings.TrimSpace(line), "```") {
+			continue
+		}
+		if open < 0 {
+			open = i
+			continue
+		}
+		for ; open <= i; open++ {
+			code[open] = true
+		}
+		open = -1
+	}
+	return code
+}
+
+// longLine is how long a quoted line is, in bytes, that a program may have wrapped.
+const longLine = 60
+
+// fellOut tells a line that a program wrapped out of the quote around it: in the middle of a sentence, with quoted lines
+// right above and below.
+func fellOut(lines []string, i int) bool {
+	if i == 0 || i+1 >= len(lines) || !isQuoted(lines[i-1]) || !isQuoted(lines[i+1]) || len(lines[i-1]) < longLine {
+		return false
+	}
+	text, above := strings.TrimSpace(lines[i]), strings.TrimRight(lines[i-1], " \r")
+	first, _ := utf8.DecodeRuneInString(text)
+	last, _ := utf8.DecodeLastRuneInString(above)
+	return unicode.IsLower(first) && (unicode.IsLetter(last) || last == ',')
 }
 
 func hasOwn(runs []run) bool {
@@ -199,37 +213,6 @@ func shortQuote(lines []string) []string {
 	return append(append([]string{""}, kept...), "")
 }
 
-// attributionLines is over how many lines an attribution stands that begins here; 0 for none. Programs wrap it.
-func attributionLines(lines []string) int {
-	text := ""
-	for n := 1; n <= 4 && n <= len(lines); n++ {
-		line := plainLine(lines[n-1])
-		if line == "" || len(line) > 300 || isQuoted(lines[n-1]) {
-			return 0
-		}
-		if n == 2 && strings.ContainsAny(text[len(text)-1:], ",.!?:") && !strings.ContainsAny(text, "0123456789@\"") {
-			return 0 // "Hi," above an attribution
-		}
-		text = strings.TrimSpace(text + " " + line)
-		if !strings.ContainsAny(text, "0123456789@") || !endsAsOne(text, lines[n:]) {
-			continue // as the expressions have it, only quicker
-		}
-		if dateline.MatchString(text) || attribution.MatchString(text) && whenOrWho.MatchString(text) {
-			return n
-		}
-	}
-	return 0
-}
-
-// endsAsOne tells an attribution from a sentence that holds the same words: it ends in a colon or a rule, or has an address
-// in it and quoted or blank lines below.
-func endsAsOne(text string, below []string) bool {
-	if strings.HasSuffix(text, ":") || strings.HasSuffix(text, "：") || strings.HasSuffix(text, "--") {
-		return true
-	}
-	return strings.Contains(text, "@") && (len(below) == 0 || isQuoted(below[0]) || strings.TrimSpace(below[0]) == "")
-}
-
 // longestFooter is how many lines without a quote are still taken for a footer.
 const longestFooter = 60
 
@@ -240,8 +223,10 @@ func cutFooter(lines []string) []string {
 		if isQuoted(lines[i]) || text == "" {
 			continue
 		}
-		rule := strings.Trim(text, "_-=") == "" && len(text) >= 2
-		if !footer.MatchString(text) && !(rule && listFooter.MatchString(strings.Join(lines[i+1:min(len(lines), i+4)], " "))) {
+		below := strings.Join(lines[i:min(len(lines), i+4)], " ")
+		rule := len(text) >= 2 && (strings.Trim(text, "_") == "" || strings.Trim(text, "_-=") == "" && i > 0 && plainLine(lines[i-1]) == "") // below words it is a heading's
+		if !footer.MatchString(text) && !(rule && listFooter.MatchString(below)) &&
+			!(footerHead.MatchString(text) && footerBody.MatchString(below[len(lines[i]):])) && !(footerHead.MatchString(text) && footerBody.MatchString(text[9:])) {
 			continue
 		}
 		for i > 0 && (isRule(lines[i-1]) || plainLine(lines[i-1]) == "—") {
@@ -268,18 +253,39 @@ func footerFrom(lines []string) int {
 	return i
 }
 
-// cutSignature cuts "-- " and what follows (RFC 3676, section 4.3), "Sent from my …" and "Regards, Ana" at the end.
+// cutSignature cuts "-- " and what follows (RFC 3676, section 4.3), a card below a rule, "Sent from my …" and "Regards, Ana"
+// at the end.
 func cutSignature(lines []string) []string {
+	code := fences(lines)
 	for i := len(lines) - 1; i >= 0 && i >= len(lines)-longestSignature-1; i-- {
-		if text := strings.TrimRight(lines[i], " \u00A0\r\t"); text == "--" || text == `\--` || text == "—" || text == "– –" {
-			if isBlank(lines[:i]) {
-				return lines
-			}
-			lines = lines[:i]
-			break
+		text := strings.TrimRight(lines[i], " \u00A0\r\t")
+		delimiter := text == "--" || text == `\--` || text == "—" || text == "– –"
+		if code[i] || !delimiter && !(len(text) > 2 && strings.Trim(text, "_-=—–*~") == "" && i > 0 && plainLine(lines[i-1]) == "" && isCard(lines[i+1:])) {
+			continue
 		}
+		if isBlank(lines[:i]) {
+			return lines
+		}
+		lines = lines[:i]
+		break
 	}
 	return cutClosing(cutSentFrom(cutClosing(cutSentFrom(lines))))
+}
+
+// isCard tells a few short lines that begin with a name and say how to reach who bears it.
+func isCard(lines []string) bool {
+	n, reach := 0, false
+	for _, line := range lines {
+		text := plainLine(line)
+		if text == "" {
+			continue
+		}
+		if n == 0 && !nameLike.MatchString(strings.Trim(text, " ,.")) || len(text) > 80 || strings.HasSuffix(text, "?") {
+			return false
+		}
+		n, reach = n+1, reach || reachable.MatchString(text)
+	}
+	return n > 1 && n <= longestClosing+2 && reach
 }
 
 // cutSentFrom cuts the lines at the end in which a program praises itself.
@@ -287,7 +293,10 @@ func cutSentFrom(lines []string) []string {
 	last := len(lines)
 	for last > 0 {
 		text := plainLine(lines[last-1])
-		if text != "" && !(sentFrom.MatchString(text) && len(text) < 120) && strings.Trim(text, "-_*#~=+ᐧ ") != "" {
+		if bare := plainLine(links.ReplaceAllString(lines[last-1], "$1")); bare != "" {
+			text = bare
+		}
+		if text != "" && !(len(text) < 120 && (sentFrom.MatchString(text) || sentFromLast.MatchString(text))) && strings.Trim(text, "-_*#~=+ᐧ ") != "" {
 			break
 		}
 		last--

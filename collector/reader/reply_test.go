@@ -18,7 +18,7 @@ var replyCases = []struct{ name, text, want string }{
 	{"Portuguese", "Certo.\n\nEm seg., 2 de nov. de 2026 às 10:00, Ana <ana@example.com> escreveu:\n> Ok?\n", "Certo."},
 	{"Dutch", "Goed.\n\nOp ma 2 nov 2026 om 10:00 schreef Ana <ana@example.com>:\n> Ok?\n", "Goed."},
 	{"Swedish", "Bra.\n\nDen mån 2 nov. 2026 kl 10:00 skrev Ana <ana@example.com>:\n> Ok?\n", "Bra."},
-	{"Polish", "Dobrze.\n\nW dniu 2.11.2026 o 10:00, Ana pisze:\n> Ok?\n", "Dobrze.\n\nW dniu 2.11.2026 o 10:00, Ana pisze:"},
+	{"Polish", "Dobrze.\n\nW dniu 2.11.2026 o 10:00, Ana pisze:\n> Ok?\n", "Dobrze."},
 	{"Polish Gmail", "Dobrze.\n\npon., 2 lis 2026 o 10:00 Ana <ana@example.com> napisał(a):\n\n> Ok?\n", "Dobrze."},
 	{"Finnish", "Hyvä.\n\nma 2. marraskuuta 2026 klo 10.00 Ana (ana@example.com) kirjoitti:\n> Ok?\n", "Hyvä."},
 	{"Russian", "Хорошо.\n\nпн, 2 нояб. 2026 г. в 10:00, Ana <ana@example.com> написал(а):\n> Ok?\n", "Хорошо."},

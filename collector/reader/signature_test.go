@@ -6,8 +6,12 @@ import "testing"
 func TestSignatureIsCut(t *testing.T) {
 	for body, want := range map[string]string{
 		"We take cards.\r\n\r\n-- \r\nAna Lima\r\nProduct\r\n": "We take cards.",
-		"-- \r\nAna Lima\r\n":                       "-- \nAna Lima",
-		"one -- two\r\n":                            "one -- two",
+		"-- \r\nAna Lima\r\n": "-- \nAna Lima",
+		"News of the week.\r\n_______________________________________________\r\napollo mailing list\r\napollo@lists.example.com\r\n": "News of the week.",
+		"News.\r\n\r\nSupport\r\n=======\r\n\r\nAsk on the apollo mailing list.\r\nmailing list members help.\r\n":                    "News.\n\nSupport\n=======\n\nAsk on the apollo mailing list.\nmailing list members help.",
+		"CAUTION: This email originated from outside of the organization.\r\n\r\nNews.\r\n":                                           "News.",
+		"News.\r\n\r\nThis e-mail is confidential and intended for its recipient only.\r\n":                                           "News.",
+		"one -- two\r\n": "one -- two",
 		"> quoted, and meant\r\n\r\nin a first\r\n": "> quoted, and meant\n\nin a first",
 	} {
 		raw := "From: ana@example.com\r\nSubject: Cards\r\n\r\n" + body

@@ -188,7 +188,7 @@ func (r *Reading) writer(h header) {
 	}
 	m := viaList.FindStringSubmatch(r.From.Name)
 	for _, key := range []string{"X-Original-From", "X-Google-Original-From", "X-MailFrom", "X-Mailman-Original-From"} {
-		if people := addresses(h.get(key)); len(people) == 1 && people[0].Address != r.From.Address {
+		if people := addresses(h.get(key), nil); len(people) == 1 && people[0].Address != r.From.Address {
 			r.Writer = people[0]
 			break
 		}
@@ -201,7 +201,7 @@ func (r *Reading) writer(h header) {
 	}
 	name := strings.Trim(m[1], `"' `)
 	if r.Writer.Address == "" {
-		for _, a := range addresses(h.get("Reply-To")) {
+		for _, a := range addresses(h.get("Reply-To"), nil) {
 			if a.Address != r.From.Address && !strings.HasPrefix(r.ListID, strings.SplitN(a.Address, "@", 2)[0]+".") {
 				r.Writer = a
 				break

@@ -1,0 +1,151 @@
+package reader
+
+import (
+	"strings"
+	"testing"
+)
+
+// answerCases are what people write in answers and around them: what must stay, and what must go.
+var answerCases = []struct{ name, text, want string }{
+	// What looks like a program's mark and is the answer.
+	{"a way from here to there", "Booked:\n\nFrom: Berlin\nTo: Lisbon\nDate: 2 November 2026\nSeat: 12A\n", ""},
+	{"a form", "Here it is:\n\nName: Ana Lima\nMail: <ana@example.com>\nDate: 2 Nov 2026 10:00\nTime: 2h\n", ""},
+	{"an event's facts", "New date:\n\nOrganizer: Ana <ana@example.com>\nWhen: 2 Nov 2026 10:00\nWhere: Room 2\n", ""},
+	{"we wrote", "On Monday 2 November 2026 at 10:00 we wrote:\n\nThe server is down.\n\nThat was wrong.\n", ""},
+	{"we wrote, below words", "A correction.\n\nOn Monday 2 November 2026 at 10:00 we wrote:\n\nThe server is down.\n\nThat was wrong.\n", ""},
+	{"ich schrieb", "Nachtrag.\n\nAm 2.11.2026 um 10:00 schrieb ich:\n\nDer Server steht.\n\nDas war falsch.\n", ""},
+	{"said in a year", "No.\n\nAs the report of 2024 said:\n\nIt does not scale.\n\nStill true.\n", ""},
+	{"a disclaimer of one's own", "Looks good.\n\nDisclaimer: I have not tested this.\nPlease run it on staging first.\n", ""},
+	{"important notice", "Done.\n\nImportant notice: production is down on Monday.\nPlease do not deploy.\n", ""},
+	{"to change your password", "You can do that yourself.\n\nTo change your password visit https://example.com/me\nThen sign in again.\n", ""},
+	{"to manage", "I would wait.\n\nTo manage the group we need Ana, click or not.\nShe is back on Monday.\n", ""},
+	{"you are receiving", "It works as meant.\n\nYou receive this error because the list is full.\nMake it longer.\n", ""},
+	{"code with marks", "Run this:\n\n```\n> select 1;\n--\n> quit\n```\n\nIt says 1.\n", ""},
+	{"code at the end", "Run this:\n\n```\nselect 1;\n--\nselect 2;\n```\n", ""},
+	{"a list of dashes", "- one\n- two\n-- three\n", ""},
+	{"arrows", "a -> b\n--> c\n=> d\n", ""},
+	{"one word", "Yes\n", ""},
+	{"a thumb", "+1\n", ""},
+	{"an emoji", "👍\n", ""},
+	{"a number", "42\n", ""},
+	{"a diff", "Like so:\n\n--- a/x.go\n+++ b/x.go\n@@ -1 +1 @@\n-a\n+b\n", ""},
+	{"sent from in words", "Sent from the server it works, from the phone it does not.\n", ""},
+	{"via in words", "Fine.\n\nVia Rome it takes two hours longer, so let us go by Bari.\n", ""},
+	{"von in words", "Gut.\n\nVon mir aus gern, aber erst ab Montag und nur mit Ana.\n", ""},
+	{"de in words", "Oui.\n\nDe mon point de vue c'est bon, mais il faut demander à Ana.\n", ""},
+	{"get in words", "Get the keys from Ana and open the door.\n", ""},
+	{"a question after thanks", "Thanks,\nand when is it?\n", ""},
+	{"best in words", "Which one?\n\nBest regards the first one as cheaper.\nI would take it.\n", ""},
+	{"a signed-off question", "I think so.\n\nCheers,\nBen\n\nPS: who has the keys?\n", ""},
+	{"a rule and words", "First part.\n\n---\n\nSecond part, which says more than the first one did and is no signature.\n", ""},
+	{"a table", "a | b\n--|--\n1 | 2\n", ""},
+	{"no thanks", "No thanks\n", ""},
+	{"regards as a name", "See you.\n\nRegards\nand please bring the keys for the second floor\n", ""},
+	{"the footer's word alone", "Please unsubscribe Ana from the mailing list.\nShe left.\n", ""},
+	{"an answer between long lines", "On Mon, 2 Nov 2026, Ana wrote:\n> A line of the question that goes on and on until it reaches its end?\nYes, the first.\n> And another one that goes on and on until it reaches the end of it?\nno idea\n",
+		"> A line of the question that goes on and on until it reaches its end?\n\nYes, the first.\n\n> And another one that goes on and on until it reaches the end of it?\n\nno idea"},
+
+	{"a link at the end", "See here:\n\n<https://example.com/plan>\n", ""},
+	{"a heading and its list", "Fine.\n\nContacts\n--------\nAna Lima\nana@example.com\n", ""},
+
+	// What goes.
+	{"a line wrapped out of the quote", "Fine.\n\nOn Mon, 2 Nov 2026, Ana wrote:\n> A line of the question that goes on and on and that a program has\nwrapped without a mark\n> so that it stands alone.\n", "Fine."},
+	{"a closing with a face", "Done.\n\nCheers 🎉\nSarah\n", "Done."},
+	{"a rule above a signature", "Done.\n\n—————\nSarah Johnson\nProduct Manager\n📧 sarah@example.com\n📱 +1 555-0123\n", "Done."},
+	{"underscores above a signature", "Done.\n\n_____________\nSarah Johnson\nhttps://example.com\n", "Done."},
+	{"a signature without the blank", "Done.\n--\nBen\n", "Done."},
+	{"a confidential mail", "Done.\n\nCONFIDENTIALITY NOTICE: This message is privileged and meant for the addressee.\nIf that is not you, delete it.\n", "Done."},
+	{"a heading and a disclaimer", "Done.\n\nDisclaimer\nThe information contained in this communication from the sender is confidential.\nIt is intended solely for use by the recipient.\n", "Done."},
+	{"a disclaimer in German", "Erledigt.\n\nDiese E-Mail enthält vertrauliche und/oder rechtlich geschützte Informationen. Wenn Sie nicht der richtige Adressat sind, löschen Sie sie bitte.\n", "Erledigt."},
+	{"an unsubscribing list", "Done.\n\n-- \nYou received this message because you are subscribed to the Google Groups \"apollo\" group.\nTo unsubscribe from this group and stop receiving emails from it, send an email to apollo+unsubscribe@example.com.\n", "Done."},
+	{"top posting with the signature between", "Fine by me.\n\nBest regards,\nBen Bold\n\nOn Mon, 2 Nov 2026 at 10:00, Ana <ana@example.com> wrote:\n\n> Shall we?\n> \n> Best,\n> Ana\n", "Fine by me."},
+	{"bottom posting", "On Mon, 2 Nov 2026 at 10:00, Ana <ana@example.com> wrote:\n\n> Shall we?\n> \n> Ana\n\nYes, at ten.\n\nBen\n", "Yes, at ten.\n\nBen"},
+	{"bottom posting with a signature", "On Mon, 2 Nov 2026, Ana wrote:\n> Shall we?\n\nYes.\n\n-- \nBen\n", "Yes."},
+	{"virus-free", "Done.\n\n<https://www.avast.com/sig-email>\nVirus-free. www.avast.com\n", "Done."},
+	{"virenfrei", "Erledigt.\n\nVirenfrei. www.avast.com\n", "Erledigt."},
+	{"outlook for iOS", "Done.\n\nGet Outlook for iOS<https://aka.ms/o0ukef>\n", "Done."},
+	{"outlook for Android, as Markdown", "Done.\n\nGet [Outlook for Android](https://aka.ms/AAb9ysg)\n", "Done."},
+	{"Mail for Windows, as Markdown", "Done.\n\nSent from [Mail](https://go.microsoft.com/fwlink/?LinkId=550986) for Windows\n", "Done."},
+	{"Proton Mail", "Done.\n\nSent with Proton Mail secure email.\n", "Done."},
+	{"Proton Mail, a link", "Done.\n\nSent with [Proton Mail](https://proton.me/) secure email.\n", "Done."},
+	{"Yahoo", "Done.\n\nSent from Yahoo Mail on Android\n", "Done."},
+	{"Yahoo for iPhone", "Done.\n\nSent from Yahoo Mail for iPhone\n", "Done."},
+	{"BlackBerry", "Done.\n\nSent from my BlackBerry 10 smartphone.\n", "Done."},
+	{"a mobile device", "Done.\n\n(Sent from mobile device)\n", "Done."},
+	{"my phone, excuse me", "Done.\n\nSent from my phone, please excuse brevity and typos.\n", "Done."},
+	{"a rule and the phone", "Done.\n\n--\nSent from my phone. Please excuse my brevity.\n", "Done."},
+	{"iPad de", "Ja.\n\nVon meinem iPad gesendet\n", "Ja."},
+	{"Outlook de", "Ja.\n\nOutlook für iOS beziehen<https://aka.ms/o0ukef>\n", "Ja."},
+	{"Outlook de, of now", "Ja.\n\nHolen Sie sich Outlook für iOS<https://aka.ms/o0ukef>\n", "Ja."},
+	{"Samsung de", "Ja.\n\nVon meinem Samsung Galaxy Smartphone gesendet.\n", "Ja."},
+	{"K-9 de", "Ja.\n\nDiese Nachricht wurde von meinem Android-Gerät mit K-9 Mail gesendet.\n", "Ja."},
+	{"web.de", "Ja.\n\n-- \nDiese Nachricht wurde von meinem Android Mobiltelefon mit WEB.DE Mail gesendet.\n", "Ja."},
+	{"Yahoo de", "Ja.\n\nVon Yahoo Mail auf Android gesendet\n", "Ja."},
+	{"iPhone fr", "Oui.\n\nEnvoyé de mon iPhone\n", "Oui."},
+	{"Outlook fr", "Oui.\n\nTélécharger Outlook pour Android\n", "Oui."},
+	{"Samsung fr", "Oui.\n\nEnvoyé depuis mon smartphone Samsung Galaxy.\n", "Oui."},
+	{"Windows fr", "Oui.\n\nProvenance : Courrier pour Windows 10\n", "Oui."},
+	{"iPhone es", "Sí.\n\nEnviado desde mi iPhone\n", "Sí."},
+	{"Outlook es", "Sí.\n\nObtener Outlook para Android\n", "Sí."},
+	{"iPhone it", "Sì.\n\nInviato da iPhone\n", "Sì."},
+	{"Outlook it", "Sì.\n\nScarica Outlook per Android\n", "Sì."},
+	{"iPhone pt", "Sim.\n\nEnviado do meu iPhone\n", "Sim."},
+	{"Outlook pt", "Sim.\n\nObter o Outlook para Android\n", "Sim."},
+	{"iPhone nl", "Ja.\n\nVerstuurd vanaf mijn iPhone\n", "Ja."},
+	{"Outlook nl", "Ja.\n\nOutlook voor Android downloaden\n", "Ja."},
+	{"iPhone sv", "Ja.\n\nSkickat från min iPhone\n", "Ja."},
+	{"Outlook sv", "Ja.\n\nHämta Outlook för Android\n", "Ja."},
+	{"iPhone da", "Ja.\n\nSendt fra min iPhone\n", "Ja."},
+	{"Outlook da", "Ja.\n\nHent Outlook til Android\n", "Ja."},
+	{"iPhone nb", "Ja.\n\nSendt fra min iPhone\n", "Ja."},
+	{"iPhone fi", "Kyllä.\n\nLähetetty iPhonesta\n", "Kyllä."},
+	{"iPhone pl", "Tak.\n\nWysłane z iPhone'a\n", "Tak."},
+	{"Outlook pl", "Tak.\n\nPobierz aplikację Outlook dla systemu Android\n", "Tak."},
+	{"iPhone cs", "Ano.\n\nOdesláno z iPhonu\n", "Ano."},
+	{"Seznam cs", "Ano.\n\nOdesláno z mobilní aplikace Seznam Email\n", "Ano."},
+	{"iPhone ru", "Да.\n\nОтправлено с iPhone\n", "Да."},
+	{"mail.ru", "Да.\n\nОтправлено из мобильной Почты Mail\n", "Да."},
+	{"Yandex", "Да.\n\n-- Отправлено из мобильного приложения Яндекс Почты\n", "Да."},
+	{"iPhone uk", "Так.\n\nНадіслано з iPhone\n", "Так."},
+	{"iPhone tr", "Evet.\n\niPhone'umdan gönderildi\n", "Evet."},
+	{"iPhone ja", "はい。\n\niPhoneから送信\n", "はい。"},
+	{"iPhone zh", "好的。\n\n发自我的iPhone\n", "好的。"},
+	{"iPhone zh-TW", "好的。\n\n從我的 iPhone 傳送\n", "好的。"},
+	{"iPhone ko", "네.\n\n나의 iPhone에서 보냄\n", "네."},
+	{"iPhone ar", "نعم.\n\nأرسلت من الـ iPhone\n", "نعم."},
+	{"iPhone he", "כן.\n\nנשלח מה-iPhone שלי\n", "כן."},
+	{"iPhone el", "Ναι.\n\nΣτάλθηκε από το iPhone μου\n", "Ναι."},
+	{"iPhone hu", "Igen.\n\nElküldve az iPhone-omról\n", "Igen."},
+	{"iPhone ro", "Da.\n\nTrimis de pe iPhone-ul meu\n", "Da."},
+	{"closing fr", "Oui.\n\nBien à toi,\nBen\n", "Oui."},
+	{"closing fr, amicalement", "Oui.\n\nAmicalement\nBen Bold\n", "Oui."},
+	{"closing es", "Sí.\n\nUn saludo,\nBen\n", "Sí."},
+	{"closing it", "Sì.\n\nCordialmente,\nBen Bold\n", "Sì."},
+	{"closing pt", "Sim.\n\nCom os melhores cumprimentos,\nBen Bold\n", "Sim."},
+	{"closing de", "Ja.\n\nLiebe Grüße\nBen\n", "Ja."},
+	{"closing de, from a place", "Ja.\n\nViele Grüße aus Berlin\nBen\n", "Ja."},
+	{"closing ru", "Да.\n\nС уважением,\nБен Болд\n", "Да."},
+	{"closing el", "Ναι.\n\nΜε εκτίμηση,\nΒεν\n", "Ναι."},
+	{"closing he", "כן.\n\nבברכה,\nבן\n", "כן."},
+	{"closing ar", "نعم.\n\nمع أطيب التحيات،\nبن\n", "نعم."},
+	{"closing ja", "はい。\n\nよろしくお願いいたします。\n田中\n", "はい。"},
+	{"closing ko", "네.\n\n감사합니다.\n김벤 드림\n", "네."},
+	{"closing ro", "Da.\n\nCu stimă,\nBen\n", "Da."},
+	{"closing en, all the best", "Yes.\n\nAll the best,\nBen\n", "Yes."},
+	{"closing en, best", "Yes.\n\nBest,\nBen\n", "Yes."},
+}
+
+func TestAnswers(t *testing.T) {
+	wrong := 0
+	for _, c := range answerCases {
+		want := c.want
+		if want == "" {
+			want = strings.TrimSpace(c.text)
+		}
+		if got := visibleReply(c.text); got != want {
+			wrong++
+			t.Errorf("%s:\n%q, want\n%q", c.name, got, want)
+		}
+	}
+	t.Logf("%d of %d", len(answerCases)-wrong, len(answerCases))
+}

@@ -1,0 +1,186 @@
+package reader
+
+import (
+	"strings"
+	"testing"
+)
+
+// quoteHeads are the lines that mail programs put above the mail they answer, by program and language. Below each, Ana's words
+// stand once as quoted lines and once as they are.
+var quoteHeads = []struct{ name, head string }{
+	{"Gmail en", "On Mon, Nov 2, 2026 at 10:00 AM Ana Lima <ana@example.com> wrote:"},
+	{"Gmail en-GB", "On Mon, 2 Nov 2026 at 10:00, Ana Lima <ana@example.com> wrote:"},
+	{"Gmail de", "Am Mo., 2. Nov. 2026 um 10:00 Uhr schrieb Ana Lima <ana@example.com>:"},
+	{"Gmail fr", "Le lun. 2 nov. 2026 à 10:00, Ana Lima <ana@example.com> a écrit :"},
+	{"Gmail es", "El lun, 2 nov 2026 a las 10:00, Ana Lima (<ana@example.com>) escribió:"},
+	{"Gmail it", "Il giorno lun 2 nov 2026 alle ore 10:00 Ana Lima <ana@example.com> ha scritto:"},
+	{"Gmail pt-BR", "Em seg., 2 de nov. de 2026 às 10:00, Ana Lima <ana@example.com> escreveu:"},
+	{"Gmail pt", "Ana Lima <ana@example.com> escreveu (segunda, 2/11/2026 à(s) 10:00):"},
+	{"Gmail nl", "Op ma 2 nov 2026 om 10:00 schreef Ana Lima <ana@example.com>:"},
+	{"Gmail pl", "pon., 2 lis 2026 o 10:00 Ana Lima <ana@example.com> napisał(a):"},
+	{"Gmail cs", "po 2. 11. 2026 v 10:00 odesílatel Ana Lima <ana@example.com> napsal:"},
+	{"Gmail sk", "po 2. 11. 2026 o 10:00 Ana Lima <ana@example.com> napísal(a):"},
+	{"Gmail sv", "Den mån 2 nov. 2026 kl 10:00 skrev Ana Lima <ana@example.com>:"},
+	{"Gmail da", "Den man. 2. nov. 2026 kl. 10.00 skrev Ana Lima <ana@example.com>:"},
+	{"Gmail nb", "man. 2. nov. 2026 kl. 10:00 skrev Ana Lima <ana@example.com>:"},
+	{"Gmail fi", "ma 2. marrask. 2026 klo 10.00 Ana Lima (ana@example.com) kirjoitti:"},
+	{"Gmail ru", "пн, 2 нояб. 2026 г. в 10:00, Ana Lima <ana@example.com>:"},
+	{"Gmail uk", "пн, 2 лист. 2026 р. о 10:00 Ana Lima <ana@example.com> пише:"},
+	{"Gmail tr", "Ana Lima <ana@example.com>, 2 Kas 2026 Pzt, 10:00 tarihinde şunu yazdı:"},
+	{"Gmail ja", "2026年11月2日(月) 10:00 Ana Lima <ana@example.com>:"},
+	{"Gmail zh-CN", "Ana Lima <ana@example.com> 于2026年11月2日周一 10:00写道："},
+	{"Gmail zh-TW", "Ana Lima <ana@example.com> 於 2026年11月2日 週一 上午10:00寫道："},
+	{"Gmail ko", "2026년 11월 2일 (월) 오전 10:00, Ana Lima <ana@example.com>님이 작성:"},
+	{"Gmail ar", "في الاثنين، 2 نوفمبر 2026 في 10:00 ص تمت كتابة ما يلي بواسطة Ana Lima <ana@example.com>:"},
+	{"Gmail he", "\u202bבתאריך יום ב׳, 2 בנוב׳ 2026 ב-10:00 מאת \u202aAna Lima\u202c\u200f <\u202aana@example.com\u202c\u200f>:\u202c"},
+	{"Gmail el", "Στις Δευ 2 Νοε 2026 στις 10:00 π.μ., ο χρήστης Ana Lima <ana@example.com> έγραψε:"},
+	{"Gmail hu", "Ana Lima <ana@example.com> ezt írta (időpont: 2026. nov. 2., H, 10:00):"},
+	{"Gmail ro", "lun., 2 nov. 2026 la 10:00, Ana Lima <ana@example.com> a scris:"},
+	{"Gmail bg", "На пн, 2.11.2026 г. в 10:00 Ana Lima <ana@example.com> написа:"},
+	{"Gmail hr", "pon, 2. stu 2026. u 10:00 Ana Lima <ana@example.com> napisao je:"},
+	{"Gmail vi", "Vào Th 2, 2 thg 11, 2026 vào lúc 10:00 Ana Lima <ana@example.com> đã viết:"},
+	{"Gmail id", "Pada tanggal Sen, 2 Nov 2026 pukul 10.00 Ana Lima <ana@example.com> menulis:"},
+	{"Gmail ca", "Missatge de Ana Lima <ana@example.com> del dia dl., 2 de nov. 2026 a les 10:00:"},
+	{"Gmail lt", "2026-11-02, pr, 10:00 Ana Lima <ana@example.com> rašė:"},
+	{"Gmail et", "Kasutaja Ana Lima (<ana@example.com>) kirjutas kuupäeval E, 2. november 2026 kell 10:00:"},
+	{"Gmail th", "ในวันที่ จ. 2 พ.ย. 2026 เวลา 10:00 Ana Lima <ana@example.com> เขียนว่า:"},
+	{"Gmail sl", "V V pon., 2. nov. 2026 ob 10:00 je oseba Ana Lima <ana@example.com> napisala:"},
+	{"Gmail sr", "пон, 2. нов 2026. у 10:00 Ana Lima <ana@example.com> је написао/ла:"},
+
+	{"Apple en", "On 2 Nov 2026, at 10:00, Ana Lima <ana@example.com> wrote:"},
+	{"Apple de", "Am 02.11.2026 um 10:00 schrieb Ana Lima <ana@example.com>:"},
+	{"Apple de mobile", "Am 02.11.2026 um 10:00 schrieb Ana Lima <ana@example.com>:\u200e"},
+	{"Apple fr", "Le 2 nov. 2026 à 10:00, Ana Lima <ana@example.com> a écrit :"},
+	{"Apple es", "El 2 nov 2026, a las 10:00, Ana Lima <ana@example.com> escribió:"},
+	{"Apple it", "Il giorno 2 nov 2026, alle ore 10:00, Ana Lima <ana@example.com> ha scritto:"},
+	{"Apple nl", "Op 2 nov 2026, om 10:00 heeft Ana Lima <ana@example.com> het volgende geschreven:"},
+	{"Apple pt", "No dia 02/11/2026, às 10:00, Ana Lima <ana@example.com> escreveu:"},
+	{"Apple sv", "2 nov. 2026 kl. 10:00 skrev Ana Lima <ana@example.com>:"},
+	{"Apple da", "Den 2. nov. 2026 kl. 10.00 skrev Ana Lima <ana@example.com>:"},
+	{"Apple fi", "Ana Lima <ana@example.com> kirjoitti 2.11.2026 kello 10.00:"},
+	{"Apple pl", "Wiadomość napisana przez Ana Lima <ana@example.com> w dniu 2 lis 2026, o godz. 10:00:"},
+	{"Apple cs", "2. 11. 2026 v 10:00, Ana Lima <ana@example.com>:"},
+	{"Apple ru", "2 нояб. 2026 г., в 10:00, Ana Lima <ana@example.com> написал(а):"},
+	{"Apple ja", "2026/11/02 10:00、Ana Lima <ana@example.com>のメール:"},
+	{"Apple zh", "在 2026年11月2日，10:00，Ana Lima <ana@example.com> 写道："},
+	{"Apple ko", "2026. 11. 2. 오전 10:00, Ana Lima <ana@example.com> 작성:"},
+	{"Apple tr", "Ana Lima <ana@example.com> şunları yazdı (2 Kas 2026 10:00):"},
+	{"Apple hu", "2026. nov. 2. dátummal, 10:00 időpontban Ana Lima <ana@example.com> írta:"},
+	{"Apple ro", "Pe 2 nov. 2026, la 10:00, Ana Lima <ana@example.com> a scris:"},
+	{"Apple uk", "2 лист. 2026 р. о 10:00 Ana Lima <ana@example.com> пише:"},
+
+	{"Thunderbird en", "On 11/2/26 10:00, Ana Lima wrote:"},
+	{"Thunderbird de", "Am 02.11.26 um 10:00 schrieb Ana Lima:"},
+	{"Thunderbird fr", "Le 02/11/2026 à 10:00, Ana Lima a écrit :"},
+	{"Thunderbird es", "El 2/11/26 a las 10:00, Ana Lima escribió:"},
+	{"Thunderbird it", "Il 02/11/26 10:00, Ana Lima ha scritto:"},
+	{"Thunderbird pt", "Em 02/11/2026 10:00, Ana Lima escreveu:"},
+	{"Thunderbird nl", "Op 02-11-2026 om 10:00 schreef Ana Lima:"},
+	{"Thunderbird pl", "W dniu 2.11.2026 o 10:00, Ana Lima pisze:"},
+	{"Thunderbird cs", "Dne 02. 11. 26 v 10:00 Ana Lima napsal(a):"},
+	{"Thunderbird sv", "Den 2026-11-02 kl. 10:00, skrev Ana Lima:"},
+	{"Thunderbird da", "Den 02-11-2026 kl. 10:00 skrev Ana Lima:"},
+	{"Thunderbird nb", "Den 02.11.2026 10:00, skrev Ana Lima:"},
+	{"Thunderbird fi", "Ana Lima kirjoitti 2.11.2026 klo 10.00:"},
+	{"Thunderbird ru", "02.11.2026 10:00, Ana Lima пишет:"},
+	{"Thunderbird uk", "02.11.26 10:00, Ana Lima пише:"},
+	{"Thunderbird ja", "On 2026/11/02 10:00, Ana Lima wrote:"},
+	{"Thunderbird zh", "在 2026/11/2 10:00, Ana Lima 写道:"},
+	{"Thunderbird ko", "2026-11-02 오전 10:00에 Ana Lima 이(가) 쓴 글:"},
+	{"Thunderbird tr", "02.11.2026 10:00 tarihinde Ana Lima yazdı:"},
+	{"Thunderbird hu", "2026. 11. 02. 10:00 keltezéssel, Ana Lima írta:"},
+	{"Thunderbird ro", "Pe 02.11.2026 10:00, Ana Lima a scris:"},
+	{"Thunderbird el", "Στις 2/11/2026 10:00 π.μ., ο Ana Lima έγραψε:"},
+
+	{"Yahoo", "On Monday, November 2, 2026 at 10:00:00 AM GMT+1, Ana Lima <ana@example.com> wrote:"},
+	{"Yahoo de", "Am Montag, 2. November 2026 um 10:00:00 MEZ hat Ana Lima <ana@example.com> Folgendes geschrieben:"},
+	{"Yahoo fr", "Le lundi 2 novembre 2026 à 10:00:00 UTC+1, Ana Lima <ana@example.com> a écrit :"},
+	{"Yahoo es", "En lunes, 2 de noviembre de 2026, 10:00:00 CET, Ana Lima <ana@example.com> escribió:"},
+	{"Yahoo it", "Il lunedì 2 novembre 2026 alle ore 10:00:00 CET, Ana Lima <ana@example.com> ha scritto:"},
+	{"Proton", "On Monday, November 2nd, 2026 at 10:00 AM, Ana Lima <ana@example.com> wrote:"},
+	{"Proton, of old", "‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nOn Monday, November 2nd, 2026 at 10:00 AM, Ana Lima <ana@example.com> wrote:"},
+	{"Proton de", "Ana Lima <ana@example.com> schrieb am Montag, 2. November 2026 um 10:00:"},
+	{"Proton fr", "Le lundi 2 novembre 2026 à 10:00, Ana Lima <ana@example.com> a écrit :"},
+	{"Zoho", "---- On Mon, 02 Nov 2026 10:00:00 +0100 Ana Lima <ana@example.com> wrote ----"},
+	{"Zoho, of now", " ---- On Mon, 02 Nov 2026 10:00:00 +0100 ana@example.com wrote ---"},
+	{"Spark", "On 2 Nov 2026, 10:00 +0100, Ana Lima <ana@example.com>, wrote:"},
+	{"Mutt", "On Mon, Nov 02, 2026 at 10:00:00AM +0100, Ana Lima wrote:"},
+	{"Gnus", "Ana Lima <ana@example.com> writes:"},
+	{"K-9", "On November 2, 2026 10:00:00 AM GMT+01:00, Ana Lima <ana@example.com> wrote:"},
+	{"K-9 de", "Am 2. November 2026 10:00:00 MEZ schrieb Ana Lima <ana@example.com>:"},
+	{"mail.ru", "Понедельник, 2 ноября 2026, 10:00 +03:00 от Ana Lima <ana@example.com>:"},
+	{"Yandex", "02.11.2026, 10:00, \"Ana Lima\" <ana@example.com>:"},
+	{"GMX", "Gesendet: Montag, 02. November 2026 um 10:00 Uhr\nVon: \"Ana Lima\" <ana@example.com>\nAn: ben@example.com\nBetreff: Plan"},
+	{"GMX en", "Sent: Monday, November 02, 2026 at 10:00 AM\nFrom: \"Ana Lima\" <ana@example.com>\nTo: ben@example.com\nSubject: Plan"},
+	{"Roundcube", "On 2026-11-02 10:00, Ana Lima wrote:"},
+	{"Roundcube de", "Am 2026-11-02 10:00, schrieb Ana Lima:"},
+	{"Evolution", "On Mon, 2026-11-02 at 10:00 +0100, Ana Lima wrote:"},
+	{"KMail", "On Monday, 2 November 2026 10:00:00 CET Ana Lima wrote:"},
+	{"Fastmail", "On Mon, 2 Nov 2026, at 10:00, Ana Lima wrote:"},
+	{"HEY", "On November 2, 2026, Ana Lima <ana@example.com> wrote:"},
+	{"QQ", "------------------ 原始邮件 ------------------\n发件人: \"Ana Lima\" <ana@example.com>;\n发送时间: 2026年11月2日(星期一) 上午10:00\n收件人: \"ben\"<ben@example.com>;\n主题: Plan"},
+	{"NetEase", "At 2026-11-02 10:00:00, \"Ana Lima\" <ana@example.com> wrote:"},
+	{"NetEase zh", "在 2026-11-02 10:00:00，\"Ana Lima\" <ana@example.com> 写道："},
+	{"Naver", "-----Original Message-----\nFrom: \"Ana Lima\"<ana@example.com>\nTo: <ben@example.com>;\nCc:\nSent: 2026-11-02 (월) 10:00:00 (GMT+09:00)\nSubject: Plan"},
+	{"Samsung", "-------- Original message --------\nFrom: Ana Lima <ana@example.com>\nDate: 02/11/2026 10:00 (GMT+01:00)\nTo: ben@example.com\nSubject: Plan"},
+	{"Samsung de", "-------- Ursprüngliche Nachricht --------\nVon: Ana Lima <ana@example.com>\nDatum: 02.11.26 10:00 (GMT+01:00)\nAn: ben@example.com\nBetreff: Plan"},
+	{"Samsung fr", "-------- Message d'origine --------\nDe : Ana Lima <ana@example.com>\nDate : 02/11/2026 10:00 (GMT+01:00)\nÀ : ben@example.com\nObjet : Plan"},
+	{"Samsung es", "-------- Mensaje original --------\nDe: Ana Lima <ana@example.com>\nFecha: 2/11/26 10:00 (GMT+01:00)\nA: ben@example.com\nAsunto: Plan"},
+	{"Notes", "Ana Lima ---02.11.2026 10:00:00---Shall we meet?\n\nFrom:\tAna Lima/HQ/Example\nTo:\tben@example.com\nDate:\t02.11.2026 10:00\nSubject:\tPlan"},
+	{"GroupWise", ">>> Ana Lima <ana@example.com> 11/2/2026 10:00 AM >>>"},
+
+	{"Outlook en", "From: Ana Lima <ana@example.com>\nSent: Monday, November 2, 2026 10:00 AM\nTo: Ben Bold <ben@example.com>\nCc: Cleo <cleo@example.com>\nSubject: Plan"},
+	{"Outlook Mac", "From: Ana Lima <ana@example.com>\nDate: Monday, 2 November 2026 at 10:00\nTo: Ben Bold <ben@example.com>\nSubject: Plan"},
+	{"Outlook web", "________________________________\nFrom: Ana Lima\nSent: Monday, November 2, 2026 10:00:00 AM\nTo: Ben Bold\nSubject: Plan"},
+	{"Outlook de", "Von: Ana Lima <ana@example.com>\nGesendet: Montag, 2. November 2026 10:00\nAn: Ben Bold\nCc: Cleo\nBetreff: Plan"},
+	{"Outlook fr", "De : Ana Lima <ana@example.com>\nEnvoyé : lundi 2 novembre 2026 10:00\nÀ : Ben Bold\nObjet : Plan"},
+	{"Outlook es", "De: Ana Lima <ana@example.com>\nEnviado el: lunes, 2 de noviembre de 2026 10:00\nPara: Ben Bold\nAsunto: Plan"},
+	{"Outlook it", "Da: Ana Lima <ana@example.com>\nInviato: lunedì 2 novembre 2026 10:00\nA: Ben Bold\nOggetto: Plan"},
+	{"Outlook pt", "De: Ana Lima <ana@example.com>\nEnviada em: segunda-feira, 2 de novembro de 2026 10:00\nPara: Ben Bold\nAssunto: Plan"},
+	{"Outlook nl", "Van: Ana Lima <ana@example.com>\nVerzonden: maandag 2 november 2026 10:00\nAan: Ben Bold\nOnderwerp: Plan"},
+	{"Outlook pl", "Od: Ana Lima <ana@example.com>\nWysłane: poniedziałek, 2 listopada 2026 10:00\nDo: Ben Bold\nTemat: Plan"},
+	{"Outlook cs", "Od: Ana Lima <ana@example.com>\nOdesláno: pondělí 2. listopadu 2026 10:00\nKomu: Ben Bold\nPředmět: Plan"},
+	{"Outlook sv", "Från: Ana Lima <ana@example.com>\nSkickat: den 2 november 2026 10:00\nTill: Ben Bold\nÄmne: Plan"},
+	{"Outlook da", "Fra: Ana Lima <ana@example.com>\nSendt: 2. november 2026 10:00\nTil: Ben Bold\nEmne: Plan"},
+	{"Outlook nb", "Fra: Ana Lima <ana@example.com>\nSendt: mandag 2. november 2026 10:00\nTil: Ben Bold\nEmne: Plan"},
+	{"Outlook fi", "Lähettäjä: Ana Lima <ana@example.com>\nLähetetty: maanantai 2. marraskuuta 2026 10.00\nVastaanottaja: Ben Bold\nAihe: Plan"},
+	{"Outlook ru", "От: Ana Lima <ana@example.com>\nОтправлено: 2 ноября 2026 г. 10:00\nКому: Ben Bold\nТема: Plan"},
+	{"Outlook uk", "Від: Ana Lima <ana@example.com>\nНадіслано: 2 листопада 2026 р. 10:00\nКому: Ben Bold\nТема: Plan"},
+	{"Outlook tr", "Kimden: Ana Lima <ana@example.com>\nGönderildi: 2 Kasım 2026 Pazartesi 10:00\nKime: Ben Bold\nKonu: Plan"},
+	{"Outlook ja", "差出人: Ana Lima <ana@example.com>\n送信日時: 2026年11月2日 10:00\n宛先: Ben Bold\n件名: Plan"},
+	{"Outlook zh-CN", "发件人: Ana Lima <ana@example.com>\n发送时间: 2026年11月2日 10:00\n收件人: Ben Bold\n主题: Plan"},
+	{"Outlook zh-TW", "寄件者: Ana Lima <ana@example.com>\n寄件日期: 2026年11月2日 10:00\n收件者: Ben Bold\n主旨: Plan"},
+	{"Outlook ko", "보낸 사람: Ana Lima <ana@example.com>\n보낸 날짜: 2026년 11월 2일 월요일 오전 10:00\n받는 사람: Ben Bold\n제목: Plan"},
+	{"Outlook ar", "من: Ana Lima <ana@example.com>\nتم الإرسال: 02 نوفمبر 2026 10:00\nإلى: Ben Bold\nالموضوع: Plan"},
+	{"Outlook he", "מאת: Ana Lima <ana@example.com>\nנשלח: יום שני 02 נובמבר 2026 10:00\nאל: Ben Bold\nנושא: Plan"},
+	{"Outlook el", "Από: Ana Lima <ana@example.com>\nΣτάλθηκε: Δευτέρα, 2 Νοεμβρίου 2026 10:00\nΠρος: Ben Bold\nΘέμα: Plan"},
+	{"Outlook hu", "Feladó: Ana Lima <ana@example.com>\nElküldve: 2026. november 2., hétfő 10:00\nCímzett: Ben Bold\nTárgy: Plan"},
+	{"Outlook ro", "De la: Ana Lima <ana@example.com>\nTrimis: luni, 2 noiembrie 2026 10:00\nCătre: Ben Bold\nSubiect: Plan"},
+	{"Outlook bg", "От: Ana Lima <ana@example.com>\nИзпратено: понеделник, 2 ноември 2026 г. 10:00\nДо: Ben Bold\nОтносно: Plan"},
+	{"Outlook sk", "Od: Ana Lima <ana@example.com>\nOdoslané: pondelok 2. novembra 2026 10:00\nKomu: Ben Bold\nPredmet: Plan"},
+	{"Outlook hr", "Šalje: Ana Lima <ana@example.com>\nPoslano: 2. studenog 2026. 10:00\nPrima: Ben Bold\nPredmet: Plan"},
+	{"Outlook vi", "Từ: Ana Lima <ana@example.com>\nĐã gửi: Thứ Hai, 2 tháng 11, 2026 10:00\nĐến: Ben Bold\nChủ đề: Plan"},
+	{"Original Message", "-----Original Message-----\nFrom: Ana Lima <ana@example.com>\nSent: Monday, November 2, 2026 10:00 AM\nTo: Ben\nSubject: Plan"},
+	{"a forward", "---------- Forwarded message ---------\nFrom: Ana Lima <ana@example.com>\nDate: Mon, Nov 2, 2026 at 10:00 AM\nSubject: Plan\nTo: Ben <ben@example.com>"},
+}
+
+func TestQuoteHeads(t *testing.T) {
+	const answer = "Fine, I take the second one.\n\nBen"
+	missed := 0
+	check := func(name, text string) {
+		if got := visibleReply(text); got != answer {
+			missed++
+			t.Errorf("%s:\n%s", name, got)
+		}
+	}
+	for _, h := range quoteHeads {
+		quoted := "> " + strings.ReplaceAll("Shall we meet?\n\nBest,\nAna", "\n", "\n> ")
+		check(h.name+", quoted", answer+"\n\n"+h.head+"\n\n"+quoted+"\n")
+		check(h.name+", bare", answer+"\n\n"+h.head+"\n\nShall we meet?\n\nAna\n")
+		if head, _, block := strings.Cut(h.head, "\n"); !block && strings.Contains(head, " ") && !strings.Contains(head, ">>>") && !strings.Contains(head, "----") {
+			at := strings.LastIndexByte(head[:len(head)*2/3], ' ') // as a program wraps a long line
+			check(h.name+", wrapped", answer+"\n\n"+head[:at]+"\n"+head[at+1:]+"\n"+quoted+"\n")
+		}
+	}
+	t.Logf("%d heads, %d missed", len(quoteHeads), missed)
+}
