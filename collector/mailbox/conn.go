@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -35,7 +36,8 @@ type guard struct {
 	literal atomic.Int64 // bytes of a mail still to come; they may be anything
 	depth   int          // "(" in a row so far
 	quiet   *time.Timer
-	cause   atomic.Pointer[string]
+	cause   atomic.Pointer[string] // why it was ended from here
+	bye     atomic.Pointer[string] // what the server said when it ended the session
 }
 
 func newGuard(c net.Conn) *guard {
@@ -75,18 +77,33 @@ func (g *guard) Read(b []byte) (int, error) {
 			g.cut("the server sent more than it was asked for")
 			return 0, errors.New("more bytes than were asked for")
 		}
-		if g.tooDeep(b[:n]) {
+		skip := min(g.literal.Load(), int64(n))
+		g.literal.Add(-skip)
+		if g.tooDeep(b[skip:n]) {
 			g.cut("the server's answer is nested too deeply")
 			return 0, errors.New("nested too deeply")
 		}
+		g.farewell(b[skip:n])
 	}
 	return n, err
 }
 
+// SetReadDeadline does nothing: the library grants a mail five minutes, which a large one on a slow line needs more than,
+// and nothing at all while it waits. Time is bounded by within and by the quiet timer.
+func (g *guard) SetReadDeadline(time.Time) error { return nil }
+
+// farewell keeps what a server says when it ends the session by itself (RFC 9051, section 7.1.5); the library drops it.
+func (g *guard) farewell(b []byte) {
+	const bye = "* BYE "
+	if i := bytes.Index(b, []byte(bye)); i == 0 || i > 0 && b[i-1] == '\n' {
+		line, _, _ := bytes.Cut(b[i+len(bye):], []byte("\n"))
+		text := digest.OneLine(string(line), 200)
+		g.bye.Store(&text)
+	}
+}
+
 func (g *guard) tooDeep(b []byte) bool {
-	skip := min(g.literal.Load(), int64(len(b)))
-	g.literal.Add(-skip)
-	for _, c := range b[skip:] {
+	for _, c := range b {
 		if c != '(' {
 			g.depth = 0
 		} else if g.depth++; g.depth > deepest {
