@@ -38,6 +38,7 @@ type guard struct {
 	quiet   *time.Timer
 	cause   atomic.Pointer[string] // why it was ended from here
 	bye     atomic.Pointer[string] // what the server said when it ended the session
+	greeted atomic.Bool
 }
 
 func newGuard(c net.Conn) *guard {
@@ -73,6 +74,12 @@ func (g *guard) Read(b []byte) (int, error) {
 	n, err := g.Conn.Read(b)
 	if n > 0 {
 		g.quiet.Reset(quietTime)
+		if !g.greeted.Swap(true) {
+			if err := strayGreeting(string(b[:n])); err != nil {
+				g.cut(err.Error())
+				return 0, err
+			}
+		}
 		if g.budget.Add(-int64(n)) < 0 {
 			g.cut("the server sent more than it was asked for")
 			return 0, errors.New("more bytes than were asked for")
@@ -86,6 +93,17 @@ func (g *guard) Read(b []byte) (int, error) {
 		g.farewell(b[skip:n])
 	}
 	return n, err
+}
+
+const notIMAP = "this is no IMAP server: it greets with "
+
+// strayGreeting tells of what begins as no IMAP server does (RFC 9051, section 7.1): mail servers have several ports.
+func strayGreeting(line string) error {
+	if line[0] == '*' {
+		return nil
+	}
+	line, _, _ = strings.Cut(line, "\n")
+	return fmt.Errorf("%s%q", notIMAP, digest.OneLine(line, 100))
 }
 
 // SetReadDeadline does nothing: the library grants a mail five minutes, which a large one on a slow line needs more than,
@@ -151,10 +169,15 @@ func (m *Mailbox) dial(ctx context.Context) (net.Conn, error) {
 	secure, err := m.secure(ctx, conn)
 	if err != nil {
 		conn.Close()
+		if ctx.Err() != nil {
+			err = errSilent
+		}
 		return nil, err
 	}
 	return secure, nil
 }
+
+var errSilent = fmt.Errorf("the server says nothing for %v", commandTime)
 
 // secure puts TLS on a connection.
 func (m *Mailbox) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
@@ -201,6 +224,8 @@ func startTLS(conn net.Conn) error {
 	switch {
 	case err != nil:
 		return err
+	case strayGreeting(greeting) != nil:
+		return strayGreeting(greeting)
 	case !strings.HasPrefix(greeting, "* OK"): // PREAUTH too: who is logged in before TLS talks to somebody in between
 		return fmt.Errorf("the server greets with %q", digest.OneLine(greeting, 100))
 	}
@@ -235,6 +260,8 @@ func (g *greeted) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+var errNoCertificate = errors.New("it holds no certificate")
+
 func (m *Mailbox) tlsConfig() (*tls.Config, error) {
 	config := &tls.Config{ServerName: m.o.Host, MinVersion: tls.VersionTLS12}
 	if m.o.CAFile == "" {
@@ -248,7 +275,7 @@ func (m *Mailbox) tlsConfig() (*tls.Config, error) {
 		config.RootCAs = x509.NewCertPool()
 	}
 	if !config.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", m.o.CAFile)
+		return nil, fmt.Errorf("%s: %w", m.o.CAFile, errNoCertificate)
 	}
 	return config, nil
 }
