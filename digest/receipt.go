@@ -72,6 +72,7 @@ type Mark struct {
 	Inbox       string
 	UIDValidity uint32
 	UID         uint32
+	Arrived     time.Time // when the server had the mail at UID, by its clock; zero: not known
 	Floor       time.Time
 
 	// Known are the UIDs below which the server had mails when we came, at first contact or after it renumbered them:

@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -35,7 +36,9 @@ type guard struct {
 	literal atomic.Int64 // bytes of a mail still to come; they may be anything
 	depth   int          // "(" in a row so far
 	quiet   *time.Timer
-	cause   atomic.Pointer[string]
+	cause   atomic.Pointer[string] // why it was ended from here
+	bye     atomic.Pointer[string] // what the server said when it ended the session
+	greeted atomic.Bool
 }
 
 func newGuard(c net.Conn) *guard {
@@ -71,22 +74,54 @@ func (g *guard) Read(b []byte) (int, error) {
 	n, err := g.Conn.Read(b)
 	if n > 0 {
 		g.quiet.Reset(quietTime)
+		if !g.greeted.Swap(true) {
+			if err := strayGreeting(string(b[:n])); err != nil {
+				g.cut(err.Error())
+				return 0, err
+			}
+		}
 		if g.budget.Add(-int64(n)) < 0 {
 			g.cut("the server sent more than it was asked for")
 			return 0, errors.New("more bytes than were asked for")
 		}
-		if g.tooDeep(b[:n]) {
+		skip := min(g.literal.Load(), int64(n))
+		g.literal.Add(-skip)
+		if g.tooDeep(b[skip:n]) {
 			g.cut("the server's answer is nested too deeply")
 			return 0, errors.New("nested too deeply")
 		}
+		g.farewell(b[skip:n])
 	}
 	return n, err
 }
 
+const notIMAP = "this is no IMAP server: it greets with "
+
+// strayGreeting tells of what begins as no IMAP server does (RFC 9051, section 7.1): mail servers have several ports.
+func strayGreeting(line string) error {
+	if line[0] == '*' {
+		return nil
+	}
+	line, _, _ = strings.Cut(line, "\n")
+	return fmt.Errorf("%s%q", notIMAP, digest.OneLine(line, 100))
+}
+
+// SetReadDeadline does nothing: the library grants a mail five minutes, which a large one on a slow line needs more than,
+// and nothing at all while it waits. Time is bounded by within and by the quiet timer.
+func (g *guard) SetReadDeadline(time.Time) error { return nil }
+
+// farewell keeps what a server says when it ends the session by itself (RFC 9051, section 7.1.5); the library drops it.
+func (g *guard) farewell(b []byte) {
+	const bye = "* BYE "
+	if i := bytes.Index(b, []byte(bye)); i == 0 || i > 0 && b[i-1] == '\n' {
+		line, _, _ := bytes.Cut(b[i+len(bye):], []byte("\n"))
+		text := digest.OneLine(string(line), 200)
+		g.bye.Store(&text)
+	}
+}
+
 func (g *guard) tooDeep(b []byte) bool {
-	skip := min(g.literal.Load(), int64(len(b)))
-	g.literal.Add(-skip)
-	for _, c := range b[skip:] {
+	for _, c := range b {
 		if c != '(' {
 			g.depth = 0
 		} else if g.depth++; g.depth > deepest {
@@ -134,10 +169,15 @@ func (m *Mailbox) dial(ctx context.Context) (net.Conn, error) {
 	secure, err := m.secure(ctx, conn)
 	if err != nil {
 		conn.Close()
+		if ctx.Err() != nil {
+			err = errSilent
+		}
 		return nil, err
 	}
 	return secure, nil
 }
+
+var errSilent = fmt.Errorf("the server says nothing for %v", commandTime)
 
 // secure puts TLS on a connection.
 func (m *Mailbox) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
@@ -184,6 +224,8 @@ func startTLS(conn net.Conn) error {
 	switch {
 	case err != nil:
 		return err
+	case strayGreeting(greeting) != nil:
+		return strayGreeting(greeting)
 	case !strings.HasPrefix(greeting, "* OK"): // PREAUTH too: who is logged in before TLS talks to somebody in between
 		return fmt.Errorf("the server greets with %q", digest.OneLine(greeting, 100))
 	}
@@ -218,6 +260,8 @@ func (g *greeted) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+var errNoCertificate = errors.New("it holds no certificate")
+
 func (m *Mailbox) tlsConfig() (*tls.Config, error) {
 	config := &tls.Config{ServerName: m.o.Host, MinVersion: tls.VersionTLS12}
 	if m.o.CAFile == "" {
@@ -231,7 +275,7 @@ func (m *Mailbox) tlsConfig() (*tls.Config, error) {
 		config.RootCAs = x509.NewCertPool()
 	}
 	if !config.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", m.o.CAFile)
+		return nil, fmt.Errorf("%s: %w", m.o.CAFile, errNoCertificate)
 	}
 	return config, nil
 }

@@ -35,7 +35,7 @@ func (s *session) accept(ctx context.Context, t text, e entry) error {
 		d.Receipt.Key = largeKey(d.Receipt.Key, t.sum)
 		d.Receipt.Header = append([]byte(placeHeader(s.m.place(s.mark, e), e)), d.Receipt.Header...)
 	}
-	mark := s.at(e.uid)
+	mark := s.at(e)
 	d.Mark = &mark
 	s.pending.add(d, e.arrived)
 	return s.store(ctx)

@@ -22,11 +22,14 @@ const (
 )
 
 // A mail that cannot be fetched is passed over, so that the others come in, once the server itself has refused it so
-// often, or the connection has broken in the midst of it so often and for so long.
+// often and for so long, or the connection has broken in the midst of it; and only when another one can be fetched, since
+// a server that gives none is out of order, and will give all of them later. A mail that is alone holds up none: it waits.
 const (
-	refusals  = 3
-	breaks    = 8
-	breakTime = 10 * time.Minute
+	refusals    = 3
+	refusedTime = time.Minute
+	breaks      = 8
+	breakTime   = 10 * time.Minute
+	aloneTime   = 24 * time.Hour
 )
 
 // failing remembers, over all sessions, the mail whose fetch fails: the last one of a batch, until it is found by
@@ -37,6 +40,7 @@ type failing struct {
 	broken  int // the connection
 	since   time.Time
 	why     string
+	others  int // how many others were tried
 }
 
 var errNoText = errors.New("the server gives no text for it")
@@ -54,9 +58,10 @@ func (f *failing) note(batch []entry, err error, now time.Time) {
 	}
 }
 
-// hopeless tells whether the mail is to be passed over now.
-func (f *failing) hopeless(uid uint32, now time.Time) bool {
-	return f.uid == uid && (f.refused >= refusals || f.broken >= breaks && now.Sub(f.since) >= breakTime)
+// hopeless tells whether the mail is to be passed over if another one can be fetched.
+func (f *failing) hopeless(now time.Time, patience time.Duration) bool {
+	lasted := now.Sub(f.since)
+	return f.refused >= refusals && lasted >= patience || f.broken >= breaks && lasted >= breakTime
 }
 
 // A text is a mail's bytes; of one above MaxMail what a Shortener left, and the sum of its body.
@@ -77,9 +82,13 @@ type fetched struct {
 
 // takeAll takes in the mails that were listed. While one batch is read and stored the next one is on its way.
 func (s *session) takeAll(ctx context.Context, entries []entry) error {
-	last := entries[len(entries)-1].uid
+	last := entries[len(entries)-1]
 	behind := len(entries)
 	var next *fetched
+	alone, err := s.othersCome(entries)
+	if err != nil {
+		return err
+	}
 	defer func() {
 		if next != nil { // something failed: nobody may speak on this connection beside that batch
 			s.guard.cut("given up")
@@ -105,7 +114,7 @@ func (s *session) takeAll(ctx context.Context, entries []entry) error {
 			if err := s.flush(ctx); err != nil {
 				return err
 			}
-			return s.failed(ctx, now)
+			return s.failed(ctx, now, alone)
 		}
 		behind -= len(now.batch)
 		if s.m.failing.uid <= now.batch[len(now.batch)-1].uid {
@@ -120,22 +129,40 @@ func (s *session) takeAll(ctx context.Context, entries []entry) error {
 		return err
 	}
 	s.m.behind(0)
-	if s.mark.UID < last { // the last ones were not ours, or are gone
+	if s.mark.UID < last.uid { // the last ones were not ours, or are gone
 		return s.move(ctx, s.at(last))
 	}
 	return nil
 }
 
-// failed says what becomes of a batch that could not be fetched: it is asked for again, in another session.
-func (s *session) failed(ctx context.Context, f *fetched) error {
-	now := s.m.o.Now()
-	if ctx.Err() == nil {
-		s.m.failing.note(f.batch, s.why(f.err), now)
+// othersCome tells of a mail that has been failing for long whether it alone is at fault: another one can be fetched, or
+// there has been none for a day. Each session tries one other, the newest first, since that may be at fault as well.
+func (s *session) othersCome(entries []entry) (alone bool, err error) {
+	f, now := &s.m.failing, s.m.o.Now()
+	if !f.hopeless(now, s.m.patience) {
+		return false, nil
 	}
-	if len(f.batch) == 1 && s.m.failing.hopeless(f.batch[0].uid, now) {
-		return errors.Join(f.err, s.passOver(ctx, f.batch[0]))
+	others := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.uid == f.uid || !s.ours(e) })
+	if len(others) == 0 {
+		return now.Sub(f.since) >= aloneTime, nil
 	}
-	return f.err
+	f.others++
+	_, err = s.fetch([]entry{others[len(others)-1-(f.others-1)%len(others)]})
+	return err == nil, err
+}
+
+// failed says what becomes of a batch that could not be fetched: it is asked for again, in another session, unless it is
+// one mail, and that alone is at fault.
+func (s *session) failed(ctx context.Context, f *fetched, alone bool) error {
+	if ctx.Err() != nil {
+		return f.err
+	}
+	was := s.m.failing.uid
+	s.m.failing.note(f.batch, s.why(f.err), s.m.o.Now())
+	if !alone || len(f.batch) > 1 || f.batch[0].uid != was {
+		return f.err
+	}
+	return errors.Join(f.err, s.passOver(ctx, f.batch[0]))
 }
 
 // batch is how many of the first entries to fetch by one command: one alone where the last try failed, so as to find
@@ -162,6 +189,12 @@ func (s *session) start(batch []entry) *fetched {
 	wanted := slices.DeleteFunc(slices.Clone(batch), func(e entry) bool { return !s.ours(e) })
 	go func() {
 		defer close(f.done)
+		defer func() {
+			if p := recover(); p != nil { // it must not end the program, since it would do so again and again
+				f.err = fmt.Errorf("fetching mail: a fault in quietpost itself: %v", p)
+				s.guard.cut(f.err.Error())
+			}
+		}()
 		f.texts, f.err = s.fetch(wanted)
 	}()
 	return f
@@ -202,7 +235,6 @@ func (s *session) fetch(batch []entry) (map[uint32]text, error) {
 	}}}
 	err := s.within(2*commandTime+time.Duration(total/slowest)*time.Second, func() error {
 		cmd := s.client.Fetch(uids, options)
-		var failed error
 		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
 			var uid uint32
 			var t *text
@@ -221,19 +253,33 @@ func (s *session) fetch(batch []entry) (map[uint32]text, error) {
 			if t != nil {
 				texts[uid] = *t
 				allowed -= t.size
-			} else {
-				failed = errNoText
 			}
 		}
-		if err := cmd.Close(); err != nil {
-			return err
-		}
-		return failed
+		return cmd.Close()
 	})
+	if err == nil {
+		err = s.allThere(batch, texts)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("fetching mail: %w", err)
 	}
 	return texts, nil
+}
+
+// allThere tells whether the mails that came without a text are gone from the mailbox. One that is still there was left
+// out, by a server that could not read it, or told what another has done to it in its stead.
+func (s *session) allThere(batch []entry, texts map[uint32]text) error {
+	missing := slices.DeleteFunc(slices.Clone(batch), func(e entry) bool { _, ok := texts[e.uid]; return ok })
+	if len(missing) == 0 {
+		return nil
+	}
+	still, _, err := s.list(missing[0].uid, missing[len(missing)-1].uid)
+	for _, e := range missing {
+		if err == nil && slices.ContainsFunc(still, func(there entry) bool { return there.uid == e.uid }) {
+			err = errNoText
+		}
+	}
+	return err
 }
 
 // literal reads one mail's bytes. The budget grows by a mail's size only when its literal begins, so that answers
@@ -279,7 +325,7 @@ func (s *session) literal(lit imap.LiteralReader, most int64) (*text, error) {
 // are stored.
 func (s *session) passOver(ctx context.Context, e entry) error {
 	place, why := s.m.place(s.mark, e), s.m.failing.why
-	mark := s.at(e.uid)
+	mark := s.at(e)
 	mark.Done = e.uid // its bytes are not on disk: nothing is done with it
 	d := digest.Delivery{Mark: &mark, Receipt: digest.Receipt{
 		Source: s.m.o.Name, Tool: Tool, Key: "uid:" + place, State: digest.Quarantined, Header: []byte(placeHeader(place, e)),

@@ -161,7 +161,7 @@ func TestMailThatCannotBeFetched(t *testing.T) {
 				}
 				return polite(tag, line, 3, 5, 9)
 			})
-			run(t, hostile(t, port, in))
+			run(t, hostile(t, port, in), func(m *Mailbox) { m.patience = 0 })
 			eventually(t, "the mails around it", func() bool { return len(in.titles()) == 2 })
 			if n := in.count(digest.Quarantined); n != 1 {
 				t.Fatalf("%d in quarantine", n)
@@ -201,13 +201,13 @@ func TestHopeless(t *testing.T) {
 	var f failing
 	for i := range 20 {
 		now := start.Add(time.Duration(i) * time.Minute)
-		if got, want := f.hopeless(4, now), i >= 10; got != want {
+		if got, want := f.hopeless(now, time.Minute), i >= 10; got != want {
 			t.Errorf("after %d breaks in %d minutes: %v", i, i, got)
 		}
 		f.note([]entry{{uid: 4}}, net.ErrClosed, now)
 	}
 	f.note([]entry{{uid: 4}, {uid: 6}}, net.ErrClosed, start)
-	if f.hopeless(6, start.Add(time.Hour)) {
+	if f.hopeless(start.Add(time.Hour), time.Minute) {
 		t.Error("a batch says nothing of one mail")
 	}
 }

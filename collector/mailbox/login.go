@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -40,11 +41,18 @@ func (m *Mailbox) refusal(err error) error {
 		return err
 	}
 	switch answer.Code {
-	case imap.ResponseCodeUnavailable, imap.ResponseCodeInUse, imap.ResponseCodeLimit, imap.ResponseCodeServerBug:
+	case imap.ResponseCodeUnavailable, imap.ResponseCodeInUse, imap.ResponseCodeLimit, imap.ResponseCodeServerBug,
+		imap.ResponseCodeOverQuota, "THROTTLED":
+		return fmt.Errorf("login as %s: %w", m.o.Username, err)
+	}
+	if busy.MatchString(answer.Text) {
 		return fmt.Errorf("login as %s: %w", m.o.Username, err)
 	}
 	return &LoginError{Username: m.o.Username, Err: err, Hint: hint(m.o.Host, m.o.OAuth2 != nil)}
 }
+
+// busy is how servers say without a code that they are: Gmail, Exchange, Dovecot, Courier and Cyrus among them.
+var busy = regexp.MustCompile(`(?i)too many|simultaneous|maximum number of|bandwidth|temporar|try again|unavailable|\bbusy\b`)
 
 // hint says what the large providers want, which their own answers do not.
 func hint(host string, oauth bool) string {

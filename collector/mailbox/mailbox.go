@@ -129,7 +129,8 @@ type Mailbox struct {
 	read     func([]byte, reader.Options) reader.Reading
 	readTime time.Duration
 
-	again time.Duration // when to look again after mail came in
+	again    time.Duration // when to look again after mail came in
+	patience time.Duration // how long the server may refuse a mail before that is passed over
 }
 
 // New makes a Mailbox; it connects in Run. An error is a fault of the options.
@@ -160,7 +161,7 @@ func New(o Options) (*Mailbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inbox %s: %w", o.Name, err)
 	}
-	m := &Mailbox{o: o, read: reader.Read, readTime: 30 * time.Second, again: 2 * time.Second}
+	m := &Mailbox{o: o, read: reader.Read, readTime: 30 * time.Second, again: 2 * time.Second, patience: refusedTime}
 	m.local, m.host, _ = strings.Cut(address, "@")
 	if len(m.o.Accept) == 0 {
 		m.o.Accept = []string{"*@" + m.host}
@@ -186,32 +187,56 @@ func (m *Mailbox) TokenRunsOut() time.Time {
 	return m.o.OAuth2.RunsOut()
 }
 
-// Bounds of the time between two tries: of a server that refuses our login more, since some lock an account that is
-// tried too often.
-const (
-	longestWait  = time.Minute
-	refusedsWait = 10 * time.Minute
-)
+// pace is how long to wait between two tries: half a second, and ever longer (with jitter) up to a minute while no
+// session comes to anything. A login that is refused is tried once more at once, and then four times in the first half
+// hour and every ten minutes, since servers lock an account, or us out, after five in ten minutes.
+type pace struct {
+	wait    *backoff.ExponentialBackOff
+	refused int // logins in a row
+}
 
-// Run watches the inbox until ctx ends, and returns nil then. When a session fails it is begun anew, after half a second
-// and then ever later (with jitter), for ever.
+func newPace() *pace {
+	p := &pace{wait: backoff.NewExponentialBackOff()}
+	p.wait.MaxInterval = time.Minute
+	return p
+}
+
+// healthy is told of a session that works.
+func (p *pace) healthy() {
+	p.refused = 0
+	p.wait.Reset()
+}
+
+// after is how long to wait after a session that ended so.
+func (p *pace) after(err error) time.Duration {
+	if !errors.As(err, new(*LoginError)) {
+		return p.wait.NextBackOff()
+	}
+	if p.refused++; p.refused == 1 {
+		return p.wait.NextBackOff()
+	}
+	return min(2*time.Minute<<min(p.refused-2, 3), 10*time.Minute)
+}
+
+// Run watches the inbox until ctx ends, and returns nil then. When a session fails it is begun anew, for ever.
 func (m *Mailbox) Run(ctx context.Context) error {
 	defer m.o.Metrics.forget(m.o.Name)
-	wait := backoff.NewExponentialBackOff()
+	pace := newPace()
 	for {
-		err := m.session(ctx, wait.Reset)
+		before := m.Status().LastMail
+		err := m.session(ctx, pace.healthy)
+		if m.Status().LastMail != before {
+			pace.healthy()
+		}
 		if ctx.Err() != nil {
 			m.note(func(s *Status) { s.Connected = false })
 			return nil
 		}
 		m.down(err)
-		if wait.MaxInterval = longestWait; errors.As(err, new(*LoginError)) {
-			wait.MaxInterval = refusedsWait
-		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(wait.NextBackOff()):
+		case <-time.After(pace.after(err)):
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"strings"
 	"syscall"
@@ -126,20 +127,40 @@ func connectHint(err error, o *Options) string {
 		return "write the host by the name that stands in its certificate"
 	case errors.As(err, &invalid):
 		return "the server's certificate has run out or is not valid: its operator has to renew it"
+	case errors.As(err, new(*fs.PathError)), errors.Is(err, errNoCertificate):
+		return "ca_file has to be a file of certificates in PEM form that the user the service runs as can read"
+	case strings.Contains(err.Error(), notIMAP):
+		return otherPort
 	case strings.Contains(err.Error(), "first record does not look like a TLS handshake"):
 		return "the server does not speak TLS from the first byte on this port: write tls: starttls, or port: 993"
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
+	case errors.Is(err, errSilent) && o.TLS == TLSStart:
+		return silentPort
+	case errors.Is(err, errSilent), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
 		return fmt.Sprintf("no answer: does a firewall keep this machine from port %d?", o.Port)
 	}
 	return ""
 }
 
+// What to do about a server that says nothing, or speaks another language.
+const (
+	silentPort = "a server that says nothing wants TLS from the first byte: write tls: implicit; else a firewall is in between"
+	otherPort  = "write the port of IMAP: 993 with tls: implicit, 143 with tls: starttls"
+)
+
 func (p *probe) login(ctx context.Context) Step {
 	p.s = p.m.newSession(ctx, p.conn)
 	if err := p.s.login(ctx); err != nil {
 		s := Step{Name: "login", Text: p.s.why(err).Error()}
-		if refused := (*LoginError)(nil); errors.As(err, &refused) {
+		refused, answer := (*LoginError)(nil), (*imap.Error)(nil)
+		switch {
+		case errors.As(err, &refused):
 			s.Text, s.Do = "the server refuses "+refused.Username+": "+refused.Err.Error(), refused.Hint
+		case errors.As(err, &answer):
+			s.Do = "the server is there and is busy, or has had enough of this address for now: try again in some minutes"
+		case strings.HasPrefix(s.Text, notIMAP):
+			s.Do = otherPort
+		case p.m.o.TLS == TLSNone && p.s.guard.cause.Load() != nil && !p.s.guard.greeted.Load():
+			s.Do = silentPort
 		}
 		return s
 	}
@@ -152,7 +173,12 @@ func (p *probe) folder(context.Context) Step {
 		return err
 	})
 	if err != nil {
-		return Step{Name: "folder", Text: p.m.o.Folder + ": " + p.s.why(err).Error(), Do: "the server has these: " + p.folders()}
+		s := Step{Name: "folder", Text: p.m.o.Folder + ": " + p.s.why(err).Error(), Do: "write one of these as folder: " + p.folders()}
+		if strings.Contains(s.Text, "authenticated but not connected") { // Exchange: the login is good, and the mailbox is another's
+			s.Do = "the account may log in and not open this mailbox: username has to be the mailbox's own address, and the app needs " +
+				"access to it (Add-MailboxPermission)"
+		}
+		return s
 	}
 	if p.data.UIDValidity == 0 {
 		return Step{Name: "folder", Text: p.m.o.Folder + ": the server gives no UIDVALIDITY, so it cannot be known what was read",

@@ -43,10 +43,14 @@ func (s *session) close() {
 	}
 }
 
-// why puts the guard's word in place of the library's "use of closed network connection".
+// why puts the guard's word in place of the library's "use of closed network connection", and the server's own where it
+// has ended the session.
 func (s *session) why(err error) error {
 	if cause := s.guard.cause.Load(); cause != nil && err != nil {
 		return errors.New(*cause)
+	}
+	if bye := s.guard.bye.Load(); bye != nil && err != nil && !errors.As(err, new(*imap.Error)) {
+		return errors.New("the server ended the session: " + *bye)
 	}
 	return err
 }
@@ -64,13 +68,15 @@ func (s *session) watch(ctx context.Context, healthy func()) error {
 	if err := s.open(ctx); err != nil {
 		return err
 	}
+	if err := s.after(ctx); err != nil { // what the last session did not come to
+		return err
+	}
 	for {
 		before := s.mark.UID
 		if err := s.sync(ctx); err != nil {
 			return err
 		}
 		s.m.up()
-		healthy()
 		if err := s.after(ctx); err != nil {
 			return err
 		}
@@ -85,6 +91,7 @@ func (s *session) watch(ctx context.Context, healthy func()) error {
 		if err := s.within(commandTime, func() error { return s.client.Noop().Wait() }); err != nil {
 			return err
 		}
+		healthy() // not before: some servers end each session as soon as it has begun
 	}
 }
 
@@ -103,11 +110,22 @@ func (s *session) open(ctx context.Context) error {
 	if data.UIDValidity == 0 {
 		return fmt.Errorf("folder %s: the server gives no UIDVALIDITY", s.m.o.Folder)
 	}
+	if data.UIDNext == 0 {
+		if data.UIDNext, err = s.uidNext(); err != nil {
+			return err
+		}
+	}
 	next := uint32(data.UIDNext)
 	if next == 0 {
 		next = 1<<32 - 1 // it does not say: only its clock tells what is old
 	}
 	mark, err := s.m.o.Intake.Mark(ctx, s.m.o.Name)
+	another := false
+	if err == nil && mark.UIDValidity == data.UIDValidity {
+		if another, err = s.another(mark); err != nil {
+			return err
+		}
+	}
 	switch {
 	case errors.Is(err, digest.ErrNotFound):
 		mark = digest.Mark{Inbox: s.m.o.Name, UIDValidity: data.UIDValidity, Floor: s.m.o.Now().Add(-s.m.o.Since), Known: next}
@@ -121,7 +139,7 @@ func (s *session) open(ctx context.Context) error {
 		s.m.o.Log.Warn("inbox: the server has renumbered its mails; reading again what came since first contact",
 			"was", mark.UIDValidity, "is", data.UIDValidity)
 		mark = s.again(mark, data.UIDValidity, next)
-	case data.UIDNext > 0 && next <= mark.UID:
+	case data.UIDNext > 0 && next <= mark.UID || another:
 		s.m.o.Log.Warn("inbox: the server has been put back to an older state; reading again what came since first contact",
 			"read_to", mark.UID, "next", next)
 		mark = s.again(mark, data.UIDValidity, next)
@@ -132,8 +150,34 @@ func (s *session) open(ctx context.Context) error {
 	return s.move(ctx, mark)
 }
 
+// uidNext asks a server that does not say with the folder which UID comes next; Courier is one. 0: it does not say.
+func (s *session) uidNext() (next imap.UID, err error) {
+	err = s.within(commandTime, func() error {
+		data, err := s.client.Status(s.m.o.Folder, &imap.StatusOptions{UIDNext: true}).Wait()
+		if err == nil {
+			next = data.UIDNext
+		}
+		return err
+	})
+	if refused := (*imap.Error)(nil); errors.As(err, &refused) {
+		err = nil
+	}
+	return next, err
+}
+
+// another tells whether the mail at the mark is another one than was read there. A server that was put back to an older
+// state gives its UIDs anew, and may have given more of them than before when we come.
+func (s *session) another(mark digest.Mark) (bool, error) {
+	if mark.Arrived.IsZero() {
+		return false, nil
+	}
+	at, _, err := s.list(mark.UID, mark.UID)
+	return len(at) == 1 && !at[0].arrived.IsZero() && !at[0].arrived.Equal(mark.Arrived), err
+}
+
 // again is the mark from which all is read again whose receipt is still there. A server's clock may be ahead of ours.
 func (s *session) again(was digest.Mark, validity, next uint32) digest.Mark {
+	s.m.failing = failing{} // its UID means another mail now
 	floor := was.Floor
 	if kept := s.m.o.Kept; kept > 0 {
 		if oldest := s.m.o.Now().Add(min(slack, kept/2) - kept); oldest.After(floor) {
@@ -156,11 +200,11 @@ func (s *session) move(ctx context.Context, mark digest.Mark) error {
 }
 
 // at is the mark behind a mail.
-func (s *session) at(uid uint32) digest.Mark {
+func (s *session) at(e entry) digest.Mark {
 	mark := s.mark
-	mark.UID, mark.Tries = uid, 0
+	mark.UID, mark.Arrived, mark.Tries = e.uid, e.arrived, 0
 	if s.m.o.After == AfterKeep {
-		mark.Done = uid
+		mark.Done = e.uid
 	}
 	return mark
 }
@@ -169,12 +213,15 @@ func (s *session) at(uid uint32) digest.Mark {
 type entry struct {
 	uid     uint32
 	size    int64
-	arrived time.Time // INTERNALDATE
+	arrived time.Time // INTERNALDATE; zero: the server does not say
 }
 
 // ours tells whether a mail is to be taken: not if the server had it before first contact, or if it is an old mail that
 // somebody moved here.
 func (s *session) ours(e entry) bool {
+	if e.arrived.IsZero() {
+		return e.uid >= s.mark.Known
+	}
 	floor := s.mark.Floor.Truncate(time.Second) // INTERNALDATE knows no parts of a second
 	if e.uid >= s.mark.Known {
 		floor = floor.Add(-slack)
@@ -201,8 +248,20 @@ func (s *session) sync(ctx context.Context) error {
 	}
 }
 
-// list lists the mails from one UID to another, 0 for the last there is, in order. more says that there are others.
+// list lists the mails from one UID to another, 0 for the last there is, in order. more says that there are others. When
+// another changes a mail meanwhile, some servers tell that with its UID, which the library takes for the answer: then it
+// is asked once more.
 func (s *session) list(from, to uint32) (entries []entry, more bool, err error) {
+	for range 2 {
+		entries, more, err = s.listOnce(from, to)
+		if err != nil || !slices.ContainsFunc(entries, func(e entry) bool { return e.arrived.IsZero() }) {
+			break
+		}
+	}
+	return entries, more, err
+}
+
+func (s *session) listOnce(from, to uint32) (entries []entry, more bool, err error) {
 	if box := s.client.Mailbox(); from == 0 || box != nil && box.NumMessages == 0 {
 		return nil, false, nil
 	}
@@ -256,7 +315,10 @@ func (s *session) wait(ctx context.Context, d time.Duration) error {
 			idle, err = s.client.Idle()
 			return err
 		})
-		if err != nil {
+		if refused := (*imap.Error)(nil); errors.As(err, &refused) {
+			s.m.o.Log.Debug("inbox: the server has IDLE and refuses it; it is asked instead", "every", s.m.o.Poll, "error", err)
+			s.idle = false
+		} else if err != nil {
 			return err
 		}
 	}

@@ -118,6 +118,11 @@ func (s *session) begin(ctx context.Context) {
 	s.storing = st
 	go func() {
 		defer close(st.done)
+		defer func() {
+			if p := recover(); p != nil {
+				st.err = fmt.Errorf("a fault in quietpost itself: %v", p)
+			}
+		}()
 		st.results, st.err = s.m.keep(ctx, st.heap.ds)
 	}()
 }

@@ -251,8 +251,8 @@ func newest(ctx context.Context, q querier) (n int64, err error) {
 // Mark implements digest.IntakeStore.
 func (db *DB) Mark(ctx context.Context, inbox string) (digest.Mark, error) {
 	m := digest.Mark{Inbox: inbox}
-	err := db.read.QueryRowContext(ctx, "SELECT uid_validity, uid, floor, known, done, tries FROM marks WHERE inbox = ?", inbox).
-		Scan(&m.UIDValidity, &m.UID, instant{&m.Floor}, &m.Known, &m.Done, &m.Tries)
+	err := db.read.QueryRowContext(ctx, "SELECT uid_validity, uid, arrived, floor, known, done, tries FROM marks WHERE inbox = ?", inbox).
+		Scan(&m.UIDValidity, &m.UID, instant{&m.Arrived}, instant{&m.Floor}, &m.Known, &m.Done, &m.Tries)
 	if err != nil {
 		return digest.Mark{}, notFound(err, "mark of inbox %s", inbox)
 	}
@@ -265,10 +265,10 @@ func (db *DB) SetMark(ctx context.Context, m digest.Mark) error {
 }
 
 func setMark(ctx context.Context, c *sql.Conn, m digest.Mark) error {
-	return exec(ctx, c, `INSERT INTO marks (inbox, uid_validity, uid, floor, known, done, tries)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-		ON CONFLICT DO UPDATE SET uid_validity = ?2, uid = ?3, floor = ?4, known = ?5, done = ?6, tries = ?7`,
-		m.Inbox, int64(m.UIDValidity), int64(m.UID), at(m.Floor), int64(m.Known), int64(m.Done), m.Tries)
+	return exec(ctx, c, `INSERT INTO marks (inbox, uid_validity, uid, arrived, floor, known, done, tries)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+		ON CONFLICT DO UPDATE SET uid_validity = ?2, uid = ?3, arrived = ?4, floor = ?5, known = ?6, done = ?7, tries = ?8`,
+		m.Inbox, int64(m.UIDValidity), int64(m.UID), at(m.Arrived), at(m.Floor), int64(m.Known), int64(m.Done), m.Tries)
 }
 
 // ProjectKeys implements digest.IntakeStore.

@@ -150,7 +150,7 @@ func (m *Memory) SetMark(ctx context.Context, mark digest.Mark) error {
 }
 
 func (m *Memory) setMark(mark digest.Mark) {
-	mark.Floor = milli(mark.Floor)
+	mark.Arrived, mark.Floor = milli(mark.Arrived), milli(mark.Floor)
 	m.marks[mark.Inbox] = mark
 }
 

@@ -170,7 +170,7 @@ func (m *machine) sources(r *rapid.T) {
 }
 
 func (m *machine) setMark(r *rapid.T) {
-	mark := digest.Mark{Inbox: "updates", UIDValidity: rapid.Uint32().Draw(r, "validity"), Floor: anyTime.Draw(r, "floor")}
+	mark := digest.Mark{Inbox: "updates", UIDValidity: rapid.Uint32().Draw(r, "validity"), Arrived: anyTime.Draw(r, "arrived"), Floor: anyTime.Draw(r, "floor")}
 	both(r, m, "SetMark", func(s digest.Store) (struct{}, error) { return only(s.SetMark(bg, mark)) })
 }
 

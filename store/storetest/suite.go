@@ -114,7 +114,7 @@ func fill(f *fixture) {
 	ana := f.save(person("ana"))
 	up := urgent("apollo", "check/api", digest.Raise)
 	f.add("k1", item("apollo"), up, item("zeus"))
-	f.ok(f.SetMark(bg, digest.Mark{Inbox: "updates", UIDValidity: 4294967295, UID: 4294967294, Floor: t0, Known: 4294967293,
+	f.ok(f.SetMark(bg, digest.Mark{Inbox: "updates", UIDValidity: 4294967295, UID: 4294967294, Arrived: t0, Floor: t0, Known: 4294967293,
 		Done: 4294967292, Tries: 2}))
 	f.ok(f.CommitEdition(bg, digestOf(ana, 0, 0, 3, t0)))
 	alert := alertOf(ana.ID, 1, 1, 2, t0)

@@ -121,13 +121,13 @@ var intakeTests = map[string]func(*fixture){
 	"the mark moves with a delivery, also with a duplicate": func(f *fixture) {
 		_, err := f.Mark(bg, "updates")
 		f.is(err, digest.ErrNotFound, "before first contact")
-		mark := digest.Mark{Inbox: "updates", UIDValidity: 7, UID: 4294967295, Floor: t0}
+		mark := digest.Mark{Inbox: "updates", UIDValidity: 7, UID: 4294967295, Arrived: t0, Floor: t0}
 		for uid := uint32(8); uid < 10; uid++ {
 			mark.UID = uid
 			_, err := f.AddItems(bg, digest.Delivery{Receipt: receipt("mail"), Items: []digest.Item{item("a")}, Mark: &mark})
 			f.ok(err)
 			want := mark
-			want.Floor = milli(t0)
+			want.Arrived, want.Floor = milli(t0), milli(t0)
 			f.same("mark", must(f.Mark(bg, "updates")), want)
 		}
 		f.same("newest", must(f.Newest(bg)), int64(1))

@@ -78,6 +78,7 @@ CREATE TABLE marks (
   inbox        TEXT    PRIMARY KEY,
   uid_validity INTEGER NOT NULL,
   uid          INTEGER NOT NULL,
+  arrived      INTEGER,                    -- when the server had the mail at uid
   floor        INTEGER,
   known        INTEGER NOT NULL,           -- UIDs below it were there before us: floor decides
   done         INTEGER NOT NULL,           -- UID up to which 'after' was applied
