@@ -142,9 +142,13 @@ func (g *githubEvent) fork() {
 	g.low()
 }
 
-// star: a new star comes twice, as star created and as watch started; one thread holds both.
+// star: a new star comes twice, as star created and, from older days, as watch started; it is told as the former, so that
+// one thread holds both and one rule meets both.
 func (g *githubEvent) star() {
 	it := g.item
+	if g.event == "watch" && g.action == "started" {
+		it.Event = "star.created"
+	}
 	it.Thread = "stars"
 	it.Title = "Starred by " + orSomebody(it.Author)
 	if g.action == "deleted" {
