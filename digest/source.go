@@ -101,8 +101,11 @@ func Diagnose(now time.Time, hours []SourceHour, ran func(hour time.Time) bool, 
 	begun := refused >= refusedOften && taken == 0
 	still := had(Refused) && lastSpoke.Before(lastRefused) && hour.Sub(lastRefused) <= refusedFor
 	if begun || still {
-		found = append(found, Diagnosis{Trouble{What: Refused, Since: lastRefused},
-			Reason(fmt.Sprintf("its secret is missing or wrong: refused %d times in the past hours", refused))})
+		why := fmt.Sprintf("its secret is missing or wrong: refused %d times in the past two hours", refused)
+		if !begun {
+			why = "its secret is missing or wrong: last refused in the hour from " + lastRefused.Format("2006-01-02 15:04 MST")
+		}
+		found = append(found, Diagnosis{Trouble{What: Refused, Since: lastRefused}, Reason(why)})
 	}
 	if gap, ok := habit(spoke, ran); ok {
 		quiet := between(lastSpoke, hour, ran)

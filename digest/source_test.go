@@ -115,3 +115,21 @@ func TestDiagnose(t *testing.T) {
 		t.Errorf("%v, want %s", d, want)
 	}
 }
+
+// What is told of a source that was refused is true of the hour in which it is read, too.
+func TestDiagnoseSaysWhenRefused(t *testing.T) {
+	always := func(time.Time) bool { return true }
+	for _, c := range []struct {
+		hours []SourceHour
+		had   bool
+		want  string
+	}{
+		{refusedAt(7, 0), false, "its secret is missing or wrong: refused 7 times in the past two hours"},
+		{refusedAt(7, 30), true, "its secret is missing or wrong: last refused in the hour from " + noon.Add(-30*time.Hour).Format("2006-01-02 15:04 MST")},
+	} {
+		found := Diagnose(noon, c.hours, always, func(string) bool { return c.had })
+		if len(found) != 1 || string(found[0].Why) != c.want {
+			t.Errorf("%+v, want %q", found, c.want)
+		}
+	}
+}

@@ -377,3 +377,26 @@ subscribers: [{address: ana@example.com, quiet: "22:00-07:00", schedule: "0 9 * 
 		t.Error("explain made a database")
 	}
 }
+
+// The examples of the documentation do what they say to what the tools post.
+func TestDocumentedRules(t *testing.T) {
+	s := newService(t, `
+rules:
+  - {when: 'type == "sentry" && level == "fatal"', set: {urgent: true}}
+  - {when: 'author == "dependabot[bot]"', set: {priority: low}}
+  - {when: 'event == "star"', drop: true}
+`)
+	for _, c := range []struct{ typ, head, body, want string }{
+		{"github", "X-GitHub-Event: star", `{"action": "created", "repository": {"full_name": "acme/web"}, "sender": {"login": "ana"}}`, `dropped    dropped by rule 3: event == "star"`},
+		{"github", "X-GitHub-Event: watch", `{"action": "started", "repository": {"full_name": "acme/web"}, "sender": {"login": "ana"}}`, `dropped    dropped by rule 3: event == "star"`},
+		{"github", "X-GitHub-Event: pull_request", `{"action": "opened", "pull_request": {"number": 1, "title": "Bump x"}, "repository": {"full_name": "acme/web"}, "sender": {"login": "dependabot[bot]"}}`,
+			`priority   low (rule 2: author == "dependabot[bot]")`},
+		{"sentry", "Sentry-Hook-Resource: event_alert", `{"action": "triggered", "data": {"event": {"title": "Boom", "level": "fatal", "issue_id": "1"}}}`,
+			`urgent     true (rule 1: type == "sentry" && level == "fatal")`},
+	} {
+		code, out, errs := s.run("POST /hooks/x HTTP/1.1\n"+c.head+"\n\n"+c.body, "explain", "--type", c.typ)
+		if code != 0 || !strings.Contains(out, c.want) {
+			t.Errorf("%s of %s: %d %s\n%s", c.head, c.typ, code, errs, out)
+		}
+	}
+}

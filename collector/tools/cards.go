@@ -18,13 +18,13 @@ type cardText struct {
 }
 
 func (c *cardText) say(s string) {
-	if s = strings.TrimSpace(rules.Plain(rules.Plain(s))); s != "" { // Teams' senders escape HTML twice
+	if s = strings.TrimSpace(rules.Plain(rules.Plain(bounded(s)))); s != "" { // Teams' senders escape HTML twice
 		c.lines = append(c.lines, s)
 	}
 }
 
 func (c *cardText) fact(name, value string) {
-	if name, value = strings.TrimRight(strings.TrimSpace(rules.Plain(name)), ":"), strings.TrimSpace(rules.Plain(value)); value != "" {
+	if name, value = strings.TrimRight(strings.TrimSpace(rules.Plain(bounded(name))), ":"), strings.TrimSpace(rules.Plain(bounded(value))); value != "" {
 		c.lines = append(c.lines, strings.TrimPrefix("- "+name+": "+value, "- : "))
 	}
 }

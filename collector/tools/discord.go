@@ -55,7 +55,7 @@ var (
 
 // discordText makes plain Markdown of Discord's.
 func discordText(s string) string {
-	s = discordGroup.ReplaceAllString(discordMention.ReplaceAllString(s, ""), "")
+	s = discordGroup.ReplaceAllString(discordMention.ReplaceAllString(bounded(s), ""), "")
 	s = discordEmoji.ReplaceAllString(s, "$1")
 	s = discordTime.ReplaceAllStringFunc(s, func(m string) string {
 		if t := readTime(discordTime.FindStringSubmatch(m)[1]); !t.IsZero() {
@@ -176,7 +176,7 @@ var plainAddress = regexp.MustCompile(`https?://[^\s<>()"'|\]]+`)
 
 // firstAddress is the first address in a text.
 func firstAddress(s string) string {
-	return webAddress(strings.TrimRight(plainAddress.FindString(s), ".,;:!?"))
+	return webAddress(strings.TrimRight(plainAddress.FindString(bounded(s)), ".,;:!?"))
 }
 
 var past = regexp.MustCompile(`(create|update|delete)$`)

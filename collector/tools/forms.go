@@ -68,8 +68,7 @@ func formFields(h http.Header, body []byte) url.Values {
 	t, params, _ := mime.ParseMediaType(h.Get("Content-Type"))
 	switch t {
 	case "application/x-www-form-urlencoded":
-		v, _ := url.ParseQuery(string(bytes.TrimSpace(body))) // what can be read counts, the rest is left out
-		return v
+		return ParseForm(string(bytes.TrimSpace(body)))
 	case "multipart/form-data":
 		v := url.Values{}
 		r := multipart.NewReader(bytes.NewReader(body), params["boundary"])
@@ -89,6 +88,35 @@ func formFields(h http.Header, body []byte) url.Values {
 		return v
 	}
 	return nil
+}
+
+// ParseForm reads fields as a form or an address's query writes them. People write them by hand, in scripts and templates,
+// and escape nothing: what stands behind a '%' that escapes nothing, or a ';', is text.
+func ParseForm(s string) url.Values {
+	v := url.Values{}
+	for pair := range strings.SplitSeq(s, "&") {
+		if name, value, _ := strings.Cut(pair, "="); pair != "" {
+			v.Add(formText(name), formText(value))
+		}
+	}
+	return v
+}
+
+func formText(s string) string {
+	if text, err := url.QueryUnescape(s); err == nil {
+		return text
+	}
+	parts := strings.Split(s, "%")
+	for i, p := range parts {
+		if text, err := url.QueryUnescape("%" + p); i > 0 && err == nil {
+			parts[i] = text
+		} else if p = strings.ReplaceAll(p, "+", " "); i > 0 {
+			parts[i] = "%" + p
+		} else {
+			parts[i] = p
+		}
+	}
+	return strings.Join(parts, "")
 }
 
 // formNode makes a form readable as JSON is: fields that hold JSON are decoded.

@@ -148,7 +148,10 @@ func (g *githubEvent) checkRun() digest.Reason {
 		return unfinished
 	}
 	if g.action == "rerequested" || g.action == "requested_action" {
-		it.Title = title("Check "+run.str("name")+" asked for again", "")
+		it.Title = title("Check " + run.str("name") + " asked for again")
+		if does := g.str("requested_action.identifier"); does != "" {
+			it.Title = title("Check " + run.str("name") + " asked for " + does)
+		}
 		it.Thread = thread("check", run.str("name")+"@"+run.str("check_suite.head_branch"))
 		g.low()
 		return ""
@@ -251,6 +254,8 @@ func (g *githubEvent) deploymentStatus() digest.Reason {
 		}
 	case "failure", "error":
 		it.State, it.Title = "failed", title("Deployment of "+what+" to "+where+" failed")
+	case "waiting":
+		it.State, it.Title = state, title("Deployment of "+what+" to "+where+" waits for approval")
 	case "inactive":
 		it.Title = title("Deployment of " + what + " to " + where + " replaced or taken down")
 		g.low()

@@ -109,7 +109,7 @@ func (g *githubEvent) release() {
 	}
 	it.Thread = thread("release", tag)
 	it.Author = rel.str("author.login")
-	if it.Author == "" || g.action != "published" {
+	if it.Author == "" || g.action != "published" && g.action != "released" {
 		it.Author = g.str("sender.login", "release.author.login")
 	}
 	if u := rel.link("html_url"); u != "" {
@@ -119,16 +119,21 @@ func (g *githubEvent) release() {
 	if rel.truth("prerelease") {
 		what = "Pre-release"
 	}
+	done, at := g.action, "updated_at"
 	switch g.action {
-	case "published":
+	case "published", "released": // both come of most; the latter alone of a pre-release that has become a release
 		it.Kind, it.State, it.Body = digest.KindAnnouncement, "published", excerpt(rel.str("body"))
-	case "created", "edited", "released", "prereleased":
+		done, at = "published", "published_at"
+	case "prereleased": // beside published
+		done = "published"
+		g.low()
+	case "created", "edited":
 		g.low()
 	case "deleted", "unpublished":
 		it.State = g.action
 	}
-	it.Title = title(strings.TrimSpace(what+" "+tag)+" "+g.action, name)
-	it.OccurredAt = rel.when(map[string]string{"published": "published_at"}[g.action], "updated_at", "published_at", "created_at")
+	it.Title = title(strings.TrimSpace(what+" "+tag)+" "+done, name)
+	it.OccurredAt = rel.when(at, "updated_at", "published_at", "created_at")
 }
 
 func (g *githubEvent) fork() {
@@ -142,9 +147,13 @@ func (g *githubEvent) fork() {
 	g.low()
 }
 
-// star: a new star comes twice, as star created and as watch started; one thread holds both.
+// star: a new star comes twice, as star created and, from older days, as watch started; it is told as the former, so that
+// one thread holds both and one rule meets both.
 func (g *githubEvent) star() {
 	it := g.item
+	if g.event == "watch" && g.action == "started" {
+		it.Event = "star.created"
+	}
 	it.Thread = "stars"
 	it.Title = "Starred by " + orSomebody(it.Author)
 	if g.action == "deleted" {

@@ -54,8 +54,43 @@ func githubHouse(event string) func(*githubEvent) digest.Reason {
 	return githubPlan(event)
 }
 
-// aside is for events that a plain line tells well enough, and late enough.
-func (g *githubEvent) aside() { g.low() }
+// aside is for events that a short line tells well enough, and late enough.
+func (g *githubEvent) aside() {
+	it := g.item
+	g.low()
+	switch g.event {
+	case "custom_property":
+		if name := g.str("definition.property_name"); name != "" {
+			it.Title = title("Custom property "+name+" "+strings.ToLower(words(g.action)), g.str("definition.description"))
+		}
+	case "custom_property_values":
+		var now []string
+		for _, p := range g.list("new_property_values") {
+			value := p.str("value")
+			if several := p.list("value"); len(several) > 0 {
+				value = count(len(several), "value")
+			}
+			now = append(now, p.str("property_name")+" is "+orElse(value, "nothing"))
+		}
+		if len(now) > 0 {
+			it.Title = title("Properties of "+it.Project+" changed", list(now))
+		}
+	case "installation_target":
+		if from, to := g.str("changes.login.from", "changes.slug.from"), g.str("account.login", "account.slug"); from != "" && to != "" {
+			it.Title = title(from + " renamed " + to)
+		}
+	case "secret_scanning_alert_location":
+		where := g.str("location.details.path")
+		if line := g.str("location.details.start_line"); where != "" && line != "" {
+			where += ":" + line
+		}
+		it.Title = title("Leaked secret is in "+orElse(where, "another place"), g.str("alert.secret_type_display_name", "alert.secret_type"))
+		it.Thread = thread("secret-scanning", g.str("alert.number"))
+		if u := g.link("alert.html_url"); u != "" {
+			it.URL = u
+		}
+	}
+}
 
 func (g *githubEvent) repository() {
 	it := g.item

@@ -98,7 +98,7 @@ func branches(pr node) string {
 // marked is for the actions that only put a mark on an issue, pull request or discussion: all of low priority.
 func (g *githubEvent) marked(no, what string) string {
 	g.lowIf("labeled unlabeled assigned unassigned milestoned demilestoned locked unlocked pinned unpinned edited typed untyped " +
-		"category_changed label_updated label_cleared")
+		"category_changed label_updated label_cleared field_added field_removed field_updated")
 	with := func(s, name string) string {
 		if name == "" {
 			return what
@@ -127,6 +127,17 @@ func (g *githubEvent) marked(no, what string) string {
 		return no + " has no labels now"
 	case "transferred":
 		return with("moved to", g.str("changes.new_repository.full_name"))
+	case "typed":
+		return with("is now of type", g.str("type.name", "issue.type.name"))
+	case "category_changed":
+		return with("moved to", g.str("discussion.category.name"))
+	case "edited":
+		if g.has("changes.title.from") {
+			return no + " renamed"
+		}
+		if g.has("changes.base.ref.from") {
+			return with("now goes into", g.str("pull_request.base.ref"))
+		}
 	}
 	return what
 }
@@ -304,9 +315,12 @@ func (g *githubEvent) discussion() {
 	case "unanswered":
 		it.State, what = "open", no+" has no accepted answer any more"
 	case "closed", "deleted", "transferred":
-		it.State = "closed"
+		it.State, what = "closed", g.marked(no, what)
 	default:
 		what = g.marked(no, what)
+	}
+	if u := g.link("answer.html_url"); u != "" && g.action == "answered" {
+		it.URL = u
 	}
 	it.Title = title(what, d.str("title"))
 	it.OccurredAt = d.when(map[string]string{"created": "created_at", "answered": "answer_chosen_at"}[g.action], "updated_at", "created_at")

@@ -116,7 +116,8 @@ var unnamed = map[string]bool{"member": true, "organization": true, "gollum": tr
 	"branch_protection_configuration": true, "security_and_analysis": true, "public": true, "membership": true, "org_block": true,
 	"meta": true, "sub_issues": true, "issue_dependencies": true, "deployment_review": true,
 	"deployment_protection_rule": true, "workflow_dispatch": true, "repository_dispatch": true, "repository_import": true,
-	"exemption_request_push_ruleset": true, "custom_property_values": true, "secret_scanning_scan": true}
+	"exemption_request_push_ruleset": true, "custom_property_values": true, "secret_scanning_scan": true,
+	"custom_property": true, "secret_scanning_alert_location": true, "installation_target": true}
 
 // Without the header, as in a body replayed by hand, the same is read from what the body holds.
 func TestGitHubWithoutHeader(t *testing.T) {

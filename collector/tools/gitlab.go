@@ -103,7 +103,7 @@ func (g *gitlabEvent) read(h http.Header) digest.Reason {
 		g.milestone()
 	case "feature_flag":
 		g.featureFlag()
-	case "access_token":
+	case "access_token", "deploy_token":
 		g.accessToken()
 	case "vulnerability":
 		g.vulnerability()
@@ -157,15 +157,15 @@ func (g *gitlabEvent) page(path string) string {
 	return ""
 }
 
-// plain makes a line of an event without words of its own: "Snippet create: notes.txt".
+// plain makes a line of an event without words of its own: "Snippet created: notes.txt".
 func (g *gitlabEvent) plain() {
 	it := g.item
-	what := words(g.event)
+	what := words(strings.TrimPrefix(g.event, "gitlab_subscription_"))
 	if what == "" {
 		what = "Update"
 	}
 	if g.action != "" && g.action != g.event {
-		what += " " + strings.ToLower(words(g.action))
+		what += " " + gitlabDone(g.action)
 	}
 	name := g.attrs.str("title", "name", "note", "ref", "description")
 	if name == "" {
@@ -241,6 +241,8 @@ func gitlabDone(action string) string {
 		return a
 	case strings.HasSuffix(a, "e"):
 		return a + "d"
+	case strings.HasSuffix(a, "y"):
+		return a[:len(a)-1] + "ied"
 	default:
 		return a + "ed"
 	}
@@ -274,11 +276,11 @@ func (g *gitlabEvent) emoji() {
 		}
 		on = what
 	}
-	verb := " reacted to "
+	did := " reacted with " + emoji(":"+a.str("name")+":") + " to " + on
 	if g.action == "revoke" || g.str("event_type") == "revoke" {
-		verb = " took a reaction back from "
+		did = " took " + emoji(":"+a.str("name")+":") + " back from " + on
 	}
-	it.Title = title(orSomebody(it.Author)+verb+on+" with :"+a.str("name")+":", n)
+	it.Title = title(orSomebody(it.Author)+did, n)
 	if u := a.link("awarded_on_url"); u != "" {
 		it.URL = u
 	}

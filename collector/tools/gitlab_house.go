@@ -121,7 +121,7 @@ func (g *gitlabEvent) place() {
 	}
 }
 
-// accessToken: GitLab tells 60, 30, 7 days and one day before a project's or group's token ends.
+// accessToken: GitLab tells 60, 30, 7 days and one day before a project's or group's token ends, also of tokens to deploy.
 func (g *gitlabEvent) accessToken() {
 	it, a := g.item, g.attrs
 	name, until := a.str("name"), day(a.str("expires_at"))
@@ -130,8 +130,12 @@ func (g *gitlabEvent) accessToken() {
 	if it.Due = until; until != "" {
 		until = " on " + until
 	}
-	it.Title = title("Access token " + name + " expires" + until)
-	if u := g.page("settings/access_tokens"); u != "" {
+	what, page := "Access token ", "settings/access_tokens"
+	if g.event == "deploy_token" {
+		what, page = "Deploy token ", "settings/repository"
+	}
+	it.Title = title(what + name + " expires" + until)
+	if u := g.page(page); u != "" {
 		it.URL = u
 	}
 	it.OccurredAt = g.when("updated_at") // created_at is the token's

@@ -177,6 +177,13 @@ func (g *gitlabEvent) edited(no string) string {
 	case changes.str("escalation_status.current") != "":
 		notLow(g.item)
 		return no + " " + gitlabEscalation[changes.str("escalation_status.current")]
+	case changes.str("health_status.current") != "":
+		notLow(g.item)
+		return no + " is now " + strings.ToLower(words(changes.str("health_status.current")))
+	case changes.truth("merge_when_pipeline_succeeds.current"):
+		return no + " will merge when its pipeline has passed"
+	case changes.str("progress.current") != "":
+		return no + " is at " + changes.str("progress.current") + " %"
 	case changes.has("due_date.current"):
 		notLow(g.item)
 		return no + " now due on " + changes.str("due_date.current")
@@ -295,7 +302,7 @@ func (g *gitlabEvent) note() {
 	if on == "" {
 		on = "something"
 		if t := a.str("noteable_type"); t != "" {
-			on = "a " + strings.ToLower(words(t))
+			on = "a " + strings.ToLower(words(t[strings.LastIndex(t, ":")+1:])) // DesignManagement::Design
 		}
 	}
 	it.Kind = digest.KindComment

@@ -3,9 +3,12 @@ package tools
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestScrub(t *testing.T) {
@@ -130,5 +133,28 @@ func TestTrailingCommas(t *testing.T) {
 		if got := n.str("a"); (err != nil) != (want == "unreadable") || err == nil && got != want {
 			t.Errorf("parse(%s) gives %q, %v, want %q", in, got, err, want)
 		}
+	}
+}
+
+// Forms that people write by hand escape nothing; none of what they say is lost.
+func TestParseForm(t *testing.T) {
+	for in, want := range map[string]url.Values{
+		"":                                  {},
+		"a=1&a=2&b":                         {"a": {"1", "2"}, "b": {""}},
+		"a=x%20y+z%26":                      {"a": {"x y z&"}},
+		"title=Disk 95% full":               {"title": {"Disk 95% full"}},
+		"title=CPU+at+100%&b=%41":           {"title": {"CPU at 100%"}, "b": {"A"}},
+		"title=50%%20free%":                 {"title": {"50% free%"}},
+		"t=%zz+%e4%f6;+done":                {"t": {"%zz \xe4\xf6; done"}},
+		"title=backup;+3+files&project=web": {"title": {"backup; 3 files"}, "project": {"web"}},
+		"=x&%=y":                            {"": {"x"}, "%": {"y"}},
+	} {
+		if d := cmp.Diff(want, ParseForm(in)); d != "" {
+			t.Errorf("%q: %s", in, d)
+		}
+	}
+	r, err := Generic(http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, []byte("title=Disk 95% full; /var&project=web"))
+	if err != nil || len(r.Items) != 1 || r.Items[0].Title != "Disk 95% full; /var" || r.Items[0].Project != "web" {
+		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -21,7 +21,7 @@ var (
 
 // mrkdwn makes Markdown of Slack's text. Text that is Markdown already (Mattermost's) stays what it is.
 func mrkdwn(s string) string {
-	return outsideCode(strings.TrimSpace(s), func(s string) string {
+	return outsideCode(bounded(strings.TrimSpace(s)), func(s string) string {
 		s = slackAngle.ReplaceAllStringFunc(s, func(m string) string {
 			label, u := angle(m[1 : len(m)-1])
 			if u == "" {
@@ -95,6 +95,7 @@ func unescapeSlack(s string) string { return slackEntities.Replace(s) }
 
 // plainMrkdwn is the text without signs, for a title.
 func plainMrkdwn(s string) string {
+	s = bounded(s)
 	s = slackAngle.ReplaceAllStringFunc(s, func(m string) string {
 		label, u := angle(m[1 : len(m)-1])
 		if label == "" {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // typeOf is the Content-Type that senders give a sample.
@@ -112,5 +113,30 @@ func TestDetect(t *testing.T) {
 	}
 	if got := Detect(http.Header{"X-Github-Event": {"push"}}, nil); got != "github" {
 		t.Errorf("Detect of GitHub's header = %q", got)
+	}
+}
+
+// A text of megabytes costs little more than its beginning: a minute of work for one message would keep all others waiting.
+func TestLongTextsAreCheap(t *testing.T) {
+	const size = 2 << 20
+	long := func(form, unit string) []byte {
+		return []byte(strings.Replace(form, "@", strings.Repeat(unit, size/len(unit)), 1))
+	}
+	for name, c := range map[string]struct {
+		read Adapter
+		body []byte
+	}{
+		"signs":   {Slack, long(`{"text": "@"}`, "*a* _b_ ~c~ `")},
+		"links":   {Slack, long(`{"text": "@"}`, "<http://a|")},
+		"colons":  {Slack, long(`{"attachments": [{"text": "@"}]}`, ":")},
+		"blocks":  {Slack, long(`{"blocks": [{"type": "divider"}@]}`, `, {"type": "section", "text": {"type": "mrkdwn", "text": "*a* <http://x|y>"}}`)},
+		"discord": {Discord, long(`{"content": "@"}`, "<@1> **a** [x](http://a) ")},
+		"teams":   {MSTeams, long(`{"title": "T", "sections": [], "text": "@"}`, "<b>a</b> &amp; [x](http://a) ")},
+	} {
+		begun := time.Now()
+		r, err := c.read(http.Header{"Content-Type": {"application/json"}}, c.body)
+		if took := time.Since(begun); err != nil || len(r.Items) != 1 || took > 10*time.Second {
+			t.Errorf("%s: %d items after %v, %v", name, len(r.Items), took, err)
+		}
 	}
 }

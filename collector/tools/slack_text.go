@@ -22,20 +22,20 @@ type slackText struct {
 func (m *slackText) collect() {
 	m.text = m.str("text", "message", "msg")
 	m.takeLink(m.text)
-	for _, b := range m.list("blocks") {
+	for _, b := range few(m.list("blocks")) {
 		m.block(b, &m.blocks, 0)
 	}
-	for i, a := range m.list("attachments") {
-		if i >= 100 { // as many as Slack takes
-			break
-		}
+	for _, a := range few(m.list("attachments")) {
 		m.attachment(a)
 	}
 }
 
+// few are the first of a list: Slack takes at most a hundred attachments, fifty blocks, ten elements.
+func few(list []node) []node { return list[:min(len(list), 100)] }
+
 func (m *slackText) takeLink(mrkdwn string) {
 	if m.url == "" {
-		if found := slackLink.FindStringSubmatch(mrkdwn); found != nil {
+		if found := slackLink.FindStringSubmatch(bounded(mrkdwn)); found != nil {
 			m.url = webAddress(unescapeSlack(found[1]))
 		}
 	}
@@ -70,13 +70,13 @@ func (m *slackText) block(b node, to *[]string, level int) {
 		} else {
 			add(mrkdwn(text))
 		}
-		for _, f := range b.list("fields") {
+		for _, f := range few(b.list("fields")) {
 			add(mrkdwn(f.str("text")))
 		}
 		m.button(b.at("accessory"))
 	case "context":
 		var parts []string
-		for _, e := range b.list("elements") {
+		for _, e := range few(b.list("elements")) {
 			m.takeLink(e.str("text"))
 			parts = append(parts, mrkdwn(e.str("text")))
 		}
@@ -87,7 +87,7 @@ func (m *slackText) block(b node, to *[]string, level int) {
 		add(escape(b.str("title.text", "title", "alt_text")))
 		m.takeURL(b.link("title_url"))
 	case "actions":
-		for _, e := range b.list("elements") {
+		for _, e := range few(b.list("elements")) {
 			m.button(e)
 		}
 	}
@@ -106,7 +106,7 @@ func richText(b node, level int) string {
 		return ""
 	}
 	var s strings.Builder
-	for _, e := range b.list("elements") {
+	for _, e := range few(b.list("elements")) {
 		switch e.str("type") {
 		case "text":
 			s.WriteString(escape(asText(e.at("text"))))
@@ -142,7 +142,7 @@ func asText(n node) string { s, _ := n.v.(string); return s }
 
 func plainRich(b node) string {
 	var s strings.Builder
-	for _, e := range b.list("elements") {
+	for _, e := range few(b.list("elements")) {
 		s.WriteString(asText(e.at("text")))
 	}
 	return s.String()
@@ -178,10 +178,10 @@ func (m *slackText) attachment(a node) {
 	}
 	add(mrkdwn(text))
 	add(slackFields(a))
-	for _, b := range a.list("blocks") {
+	for _, b := range few(a.list("blocks")) {
 		m.block(b, &m.extra, 0)
 	}
-	for _, act := range a.list("actions") {
+	for _, act := range few(a.list("actions")) {
 		m.button(act)
 	}
 	if len(m.extra) == 0 {
@@ -202,7 +202,7 @@ func wordCount(s string) int {
 
 func slackFields(a node) string {
 	var lines []string
-	for _, f := range a.list("fields") {
+	for _, f := range few(a.list("fields")) {
 		name, value := plainMrkdwn(f.str("title")), mrkdwn(f.str("value"))
 		switch {
 		case name != "" && value != "":

@@ -16,11 +16,23 @@ const titleMax = 180
 // bodyMax is how much of a text adapters take over, in characters: the background a reader needs, not the whole.
 const bodyMax = 1500
 
+// textMax is how much of one text adapters look at, in bytes: many times what they take over, and little enough for the
+// patterns that are sought in it.
+const textMax = 16 << 10
+
+// bounded is the beginning of a text, at most textMax of it.
+func bounded(s string) string {
+	if len(s) <= textMax {
+		return s
+	}
+	return strings.ToValidUTF8(s[:textMax], "")
+}
+
 // title makes one line of parts joined by ": ", empty ones left out.
 func title(parts ...string) string {
 	var kept []string
 	for _, p := range parts {
-		if p = digest.OneLine(p, titleMax); p != "" {
+		if p = digest.OneLine(bounded(p), titleMax); p != "" {
 			kept = append(kept, p)
 		}
 	}
@@ -43,7 +55,7 @@ var htmlComment = regexp.MustCompile(`(?s)<!--.*?(-->|$)`)
 
 // excerpt is the beginning of a Markdown text, without the hidden comments that templates leave, cut between words.
 func excerpt(s string) string {
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n")
+	s = strings.ReplaceAll(strings.ToValidUTF8(bounded(s), "\uFFFD"), "\r\n", "\n")
 	s = strings.TrimSpace(emptyLines.ReplaceAllString(htmlComment.ReplaceAllString(s, ""), "\n\n"))
 	if utf8.RuneCountInString(s) <= bodyMax {
 		return s

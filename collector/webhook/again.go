@@ -20,7 +20,7 @@ const nativeHeader = "X-Quietpost-Form"
 var ErrNoSource = errors.New("no such source")
 
 // Again reads what a receipt kept, or a request written down, as a delivery of the source as it is now: header is lines of
-// "Name: value", body is plain. Nothing is stored, and no secret is asked for: whoever calls vouches for the sender, who
+// "Name: value", body is plain or as the header's Content-Encoding says. Nothing is stored, and no secret is asked for: whoever calls vouches for the sender, who
 // counts as authenticated unless the source is open. ErrNoSource; an error for a header that is none.
 func (h *Handler) Again(name string, header, body []byte) (digest.Delivery, error) {
 	src := h.sources.Load().byName[name]
@@ -35,7 +35,9 @@ func (h *Handler) Again(name string, header, body []byte) (digest.Delivery, erro
 	if fields.Get(nativeHeader) != "" {
 		d, err = h.nativeAgain(src, fields, body)
 	} else {
-		d = h.delivery(src, fields, body, nil)
+		m := &meter{h: h}
+		defer m.release()
+		d, err = h.read(src, fields, body, h.limit(src, fields), m)
 	}
 	for i := range d.Items {
 		d.Items[i].Authenticated = !src.Open

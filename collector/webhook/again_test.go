@@ -85,6 +85,20 @@ func TestNobodyPassesForTheNativeForm(t *testing.T) {
 	}
 }
 
+// A request that was written down as it was sent, packed, is unpacked; one that cannot be says why.
+func TestAgainUnpacks(t *testing.T) {
+	h, _ := testHandler(nil)
+	for body, state := range map[string]string{zip(`{"title": "Backup done"}`): digest.Accepted, zip(`{"title": "Backup done"}`)[:20]: digest.Quarantined} {
+		d, err := h.Again("any", []byte("Content-Type: application/json\nContent-Encoding: gzip"), []byte(body))
+		if err != nil || d.Receipt.State != state || state == digest.Accepted && (len(d.Items) != 1 || d.Items[0].Title != "Backup done") {
+			t.Errorf("%v %+v, want %s", err, d, state)
+		}
+	}
+	if d, err := h.Again("any", []byte("Content-Encoding: gzip"), []byte(zip(strings.Repeat("0", 6<<20)))); err == nil {
+		t.Errorf("a body that is too large: %+v", d.Receipt)
+	}
+}
+
 // TestEventIDsAreTheToolsOwn: what is only good inside a source, such as a sender's key, is none.
 func TestEventIDsAreTheToolsOwn(t *testing.T) {
 	h, in := testHandler(nil)

@@ -33,7 +33,7 @@ func tokens(r *http.Request) []string {
 		}
 	}
 	if v := r.PathValue("token"); v != "" {
-		out = append(out, v)
+		out = append(out, v, strings.TrimSuffix(v, "/")) // some senders end every address with a slash
 	}
 	if v := r.URL.Query().Get(accessToken); v != "" {
 		out = append(out, v)

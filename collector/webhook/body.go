@@ -2,7 +2,9 @@ package webhook
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
+	"compress/zlib"
 	"errors"
 	"fmt"
 	"io"
@@ -20,9 +22,12 @@ import (
 var (
 	errBusy     = errors.New("too much is being read at once")
 	errTooLarge = errors.New("the body is too large")
-	errEncoding = errors.New("the Content-Encoding is not known")
-	errBadGzip  = errors.New("the body is not whole gzip")
+	errEncoding = errors.New("the Content-Encoding is neither gzip nor deflate")
+	errPacked   = errors.New("the body cannot be unpacked")
 )
+
+// maxDrain is how much of a body that is too large is read on and thrown away, in bytes.
+const maxDrain = 64 << 20
 
 // longAgo as a deadline ends a read at once.
 var longAgo = time.Unix(1, 0)
@@ -64,14 +69,18 @@ func (m *meter) release() { m.h.reading.Add(-m.used) }
 // request is done.
 func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *meter, error) {
 	m := &meter{h: h, from: http.MaxBytesReader(w, r.Body, limit)}
+	defer h.deadline(w, h.opt.ReadTimeout)()
 	if r.ContentLength > limit {
-		w.Header().Set("Connection", "close") // what is on its way is not read
+		w.Header().Set("Connection", "close")
+		if r.Header.Get("Expect") == "" { // one that asks first is told before it sends
+			drain(r)
+		}
 		return nil, m, errTooLarge
 	}
-	defer h.deadline(w, h.opt.ReadTimeout)()
 	body, err := io.ReadAll(m)
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		err = errTooLarge
+		drain(r)
 	}
 	if err != nil {
 		w.Header().Set("Connection", "close")
@@ -79,18 +88,28 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, limit int64) 
 	return body, m, err
 }
 
+// drain reads what is still to come and keeps none of it: most senders look for an answer only once they have sent all, and
+// learn nothing from a connection that is closed before.
+func drain(r *http.Request) { _, _ = io.CopyN(io.Discard, r.Body, maxDrain) }
+
 // decode undoes the Content-Encoding, at most to limit bytes. When it cannot, body comes back as it was.
 func (h *Handler) decode(encoding string, body []byte, limit int64, m *meter) ([]byte, error) {
+	var z io.Reader
+	var err error
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "", "identity":
 		return body, nil
 	case "gzip", "x-gzip":
+		z, err = gzip.NewReader(bytes.NewReader(body))
+	case "deflate": // RFC 9110, section 8.4.1.2: zlib's form; some send it bare
+		if z, err = zlib.NewReader(bytes.NewReader(body)); err != nil {
+			z, err = flate.NewReader(bytes.NewReader(body)), nil
+		}
 	default:
-		return body, errEncoding
+		return body, fmt.Errorf("%w: %s", errEncoding, digest.OneLine(encoding, 60))
 	}
-	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
-		return body, fmt.Errorf("%w: %v", errBadGzip, err)
+		return body, fmt.Errorf("%w: %v", errPacked, err)
 	}
 	m.from = io.LimitReader(z, limit+1)
 	plain, err := io.ReadAll(m)
@@ -98,7 +117,7 @@ func (h *Handler) decode(encoding string, body []byte, limit int64, m *meter) ([
 	case errors.Is(err, errBusy):
 		return body, err
 	case err != nil:
-		return body, fmt.Errorf("%w: %v", errBadGzip, err)
+		return body, fmt.Errorf("%w: %v", errPacked, err)
 	case int64(len(plain)) > limit:
 		return body, errTooLarge
 	}

@@ -53,7 +53,7 @@ func (h *Handler) hook(w http.ResponseWriter, r *http.Request) {
 
 // asForm makes of a GET with a query the form that a POST of the same would bring.
 func asForm(r *http.Request) *http.Request {
-	q := r.URL.Query()
+	q := tools.ParseForm(r.URL.RawQuery)
 	for _, secret := range []string{accessToken, "token", "auth"} {
 		q.Del(secret)
 	}
@@ -73,6 +73,11 @@ func (h *Handler) tool(src *source, header http.Header, body []byte) tools.Tool 
 	return src.tool(src.Type)
 }
 
+// limit is how large a body may be, in bytes: the tool's own limit where that is more than the door's.
+func (h *Handler) limit(src *source, header http.Header) int64 {
+	return max(h.opt.MaxBody, h.tool(src, header, nil).Limit)
+}
+
 // patient makes a fault that may pass (408, 429) one after which a sender that gives up on a 4xx tries again.
 func (h *Handler) patient(p problem, src *source, header http.Header, body []byte) problem {
 	if (p.Status == http.StatusRequestTimeout || p.Status == http.StatusTooManyRequests) && h.tool(src, header, body).GivesUp {
@@ -90,10 +95,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 		h.unauthorized(w, r, src)
 		return
 	}
-	limit := h.opt.MaxBody
-	if own := h.tool(src, r.Header, nil).Limit; own > limit {
-		limit = own
-	}
+	limit := h.limit(src, r.Header)
 	wire, m, err := h.readBody(w, r, limit)
 	defer m.release()
 	if err != nil {
@@ -113,7 +115,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, src *source) {
 		h.counter.WithLabelValues(src.Name, "handshake").Inc()
 		return
 	}
-	d, err := h.read(r, src, wire, limit, m)
+	d, err := h.read(src, r.Header, wire, limit, m)
 	if err != nil {
 		h.fault(w, src.Name, bodyFault(err, limit))
 		return
@@ -150,15 +152,15 @@ func (h *Handler) unauthorized(w http.ResponseWriter, r *http.Request, src *sour
 }
 
 // read makes the delivery of a body. It fails only where nothing can be kept: too large once unpacked, no memory.
-func (h *Handler) read(r *http.Request, src *source, wire []byte, limit int64, m *meter) (digest.Delivery, error) {
-	body, err := h.decode(r.Header.Get("Content-Encoding"), wire, limit, m)
+func (h *Handler) read(src *source, header http.Header, wire []byte, limit int64, m *meter) (digest.Delivery, error) {
+	body, err := h.decode(header.Get("Content-Encoding"), wire, limit, m)
 	if errors.Is(err, errTooLarge) || errors.Is(err, errBusy) {
 		return digest.Delivery{}, err
 	}
 	if err == nil {
-		r.Header.Del("Content-Encoding") // what is kept is plain, to be read again as it is
+		header.Del("Content-Encoding") // what is kept is plain, to be read again as it is
 	}
-	return h.delivery(src, r.Header, body, err), nil
+	return h.delivery(src, header, body, err), nil
 }
 
 // delivery has the source's adapter read a body. undecoded is why the body could not be unpacked, nil if it could.

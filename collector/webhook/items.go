@@ -42,10 +42,10 @@ func (h *Handler) items(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case errors.Is(err, errEncoding):
-		h.fault(w, src.Name, problem{Status: http.StatusUnsupportedMediaType, Detail: "Content-Encoding must be gzip or nothing."})
+		h.fault(w, src.Name, problem{Status: http.StatusUnsupportedMediaType, Detail: "Content-Encoding must be gzip, deflate or nothing."})
 		return
-	case errors.Is(err, errBadGzip):
-		h.fault(w, src.Name, problem{Status: http.StatusBadRequest, Detail: "The body is not whole gzip."})
+	case errors.Is(err, errPacked):
+		h.fault(w, src.Name, problem{Status: http.StatusBadRequest, Detail: "The body cannot be unpacked."})
 		return
 	case err != nil:
 		h.fault(w, src.Name, bodyFault(err, h.opt.MaxBody))

@@ -17,7 +17,7 @@ import (
 // translate makes of such a sender's ways our own before anything else is looked at: the secret goes to where tokens
 // finds it, what the query says into the header.
 func translate(r *http.Request, src *source) {
-	q, path := r.URL.Query(), r.PathValue("token")
+	q, path := tools.ParseForm(r.URL.RawQuery), r.PathValue("token")
 	switch src.Type {
 	case "ntfy": // https://docs.ntfy.sh/publish/#authentication
 		r.Header.Del(tools.NtfyTopic)

@@ -21,7 +21,8 @@ import (
 //
 // The header's value is one signature, or several that separator parts, each behind prefix. Where the time is signed
 // too, it stands in the header named by time, or, when time ends in '=', among the parts of the signature's own header
-// ("t=" in "t=1700000000,v1=…").
+// ("t=" in "t=1700000000,v1=…"), or, when time begins with '.', in the body's field of that name, in milliseconds; a body
+// without one is of any time.
 type scheme struct {
 	tool      string // who signs so
 	header    string
@@ -98,7 +99,8 @@ var schemes = []scheme{
 	{tool: "Grafana", header: "X-Grafana-Alerting-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "PagerDuty", header: "X-PagerDuty-Signature", prefix: "v1=", separator: ",", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "CircleCI", header: "Circleci-Signature", prefix: "v1=", separator: ",", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
-	{tool: "Linear", header: "Linear-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
+	{tool: "Linear", header: "Linear-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}", // https://linear.app/developers/webhooks#securing-webhooks
+		time: ".webhookTimestamp", window: clockWindow},
 	{tool: "Sentry", header: "Sentry-Hook-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "Asana", header: "X-Hook-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
 	{tool: "ClickUp", header: "X-Signature", hash: sha256.New, encoding: hex.DecodeString, signed: "{body}"},
@@ -190,7 +192,11 @@ func (s *scheme) verify(h http.Header, body []byte, url string, secrets [][]byte
 		return s.verifyToken(parts[0], body, secrets)
 	}
 	at := ""
-	if strings.HasSuffix(s.time, "=") {
+	if field, ok := strings.CutPrefix(s.time, "."); ok {
+		if at = stampIn(body, field); at == "" {
+			at = strconv.FormatInt(now.Unix(), 10)
+		}
+	} else if strings.HasSuffix(s.time, "=") {
 		for _, p := range parts {
 			if t, ok := strings.CutPrefix(strings.TrimSpace(p), s.time); ok {
 				at = t
@@ -292,6 +298,19 @@ func (s *scheme) key(secret []byte) ([]byte, bool) {
 	}
 	key, err := unpadded(text)
 	return key, err == nil && len(key) > 0
+}
+
+// stampIn is the time in a field of a JSON body, milliseconds there and Unix seconds here; "" if there is none.
+func stampIn(body []byte, field string) string {
+	var m map[string]json.RawMessage
+	if json.Unmarshal(body, &m) != nil || m[field] == nil {
+		return ""
+	}
+	ms, err := strconv.ParseInt(string(m[field]), 10, 64)
+	if err != nil {
+		return "of no known form"
+	}
+	return strconv.FormatInt(ms/1000, 10)
 }
 
 // near tells whether at, Unix seconds, lies within window of now.

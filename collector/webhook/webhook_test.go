@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -136,6 +137,14 @@ func zip(s string) string {
 	return b.String()
 }
 
+func deflated(s string) string {
+	var b bytes.Buffer
+	z := zlib.NewWriter(&b)
+	_, _ = z.Write([]byte(s))
+	_ = z.Close()
+	return b.String()
+}
+
 // do sends a request; head is "Name: value" lines, "From: a.b.c.d:port" sets the peer.
 func do(h http.Handler, method, path, body string, head ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
@@ -202,6 +211,11 @@ func TestAnswers(t *testing.T) {
 		{"empty body", "POST", "/hooks/any/any-token-1", ``, nil, 200, `ignored`},
 		{"gzip", "POST", "/hooks/any/any-token-1", zip(item), []string{"Content-Encoding: gzip"}, 202, `accepted`},
 		{"broken gzip", "POST", "/hooks/any/any-token-1", zip(item)[:20], []string{"Content-Encoding: gzip"}, 202, `quarantined`},
+		{"a slash behind the token", "POST", "/hooks/any/any-token-1/", item, nil, 202, `accepted`},
+		{"deflate", "POST", "/hooks/any/any-token-1", deflated(item)[2:], []string{"Content-Encoding: deflate"}, 202, `accepted`},
+		{"deflate in zlib's form", "POST", "/hooks/any/any-token-1", deflated(item), []string{"Content-Encoding: deflate"}, 202, `accepted`},
+		{"broken deflate", "POST", "/hooks/any/any-token-1", deflated(item)[:20], []string{"Content-Encoding: deflate"}, 202, `quarantined`},
+		{"deflate bomb", "POST", "/hooks/any/any-token-1", deflated(large), []string{"Content-Encoding: deflate"}, 413, ``},
 		{"gzip bomb", "POST", "/hooks/any/any-token-1", zip(large), []string{"Content-Encoding: gzip"}, 413, ``},
 		{"unknown encoding", "POST", "/hooks/any/any-token-1", item, []string{"Content-Encoding: br"}, 202, `quarantined`},
 		{"no such source", "POST", "/hooks/none", item, nil, 404, `"type":"about:blank"`},

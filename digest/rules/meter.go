@@ -3,6 +3,8 @@ package rules
 import (
 	"errors"
 	"reflect"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/vm"
@@ -27,6 +29,7 @@ const (
 	stepName   = "__step"
 	matchName  = "__match"
 	addName    = "__add"
+	eventName  = "__event"
 )
 
 var innerTypes = map[string]any{
@@ -36,6 +39,7 @@ var innerTypes = map[string]any{
 	stepName:   (*meter)(nil).step,
 	matchName:  (*meter)(nil).match,
 	addName:    (*meter)(nil).sum,
+	eventName:  isEvent,
 }
 
 // A meter counts the work of one run. It counts what is handed to functions and operators before they look at it, so
@@ -49,7 +53,7 @@ type meter struct {
 
 // inner puts the inner functions into values; what weighs does so for this meter.
 func (m *meter) inner(values map[string]any) map[string]any {
-	values[getName], values[followName] = get, follow
+	values[getName], values[followName], values[eventName] = get, follow, isEvent
 	values[weighName], values[stepName], values[matchName], values[addName] = m.weigh, m.step, m.match, m.sum
 	return values
 }
@@ -114,6 +118,18 @@ func (m *meter) add(v any) {
 			m.work += 4 * r.Len() // made by expr: ranges, groups
 		}
 	}
+}
+
+// isEvent tells whether an item's event is one of names. A name stands for all that a tool tells under it: "star" for
+// star.created and star.deleted, "pullrequest" for pullrequest:approved.
+func isEvent(event, names any) bool {
+	if list, ok := names.([]any); ok {
+		return slices.ContainsFunc(list, func(name any) bool { return isEvent(event, name) })
+	}
+	of, _ := event.(string)
+	name, isText := names.(string)
+	rest, ok := strings.CutPrefix(of, name)
+	return isText && ok && (rest == "" || name != "" && (rest[0] == '.' || rest[0] == ':'))
 }
 
 // match is `matches`: charged by the text's length times the pattern's size, which is what Go's regular expressions

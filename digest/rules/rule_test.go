@@ -88,6 +88,51 @@ func TestRulesDecide(t *testing.T) {
 	}
 }
 
+// What a rule says of an event holds for all that a tool tells under that name, as in the examples of the documentation.
+func TestRulesOfEvents(t *testing.T) {
+	for when, want := range map[string][]string{
+		`event == "star"`:                        {"star", "star.created", "star.deleted"},
+		`"star" == event`:                        {"star", "star.created", "star.deleted"},
+		`event == "star.created"`:                {"star.created"},
+		`event != "star"`:                        {"", "stargazer", "pullrequest:approved", "issues.opened"},
+		`event in ["star", "issues.opened"]`:     {"star", "star.created", "star.deleted", "issues.opened"},
+		`event not in ["star", "issues.opened"]`: {"", "stargazer", "pullrequest:approved"},
+		`event == "pullrequest"`:                 {"pullrequest:approved"},
+		`event == ""`:                            {""},
+		`event == title`:                         {""}, // not written out: as it stands
+		`event startsWith "star"`:                {"star", "star.created", "star.deleted", "stargazer"},
+		`[event, "x"][0] == "star"`:              {"star"},
+	} {
+		rule, _, err := NewRule(RuleSource{When: when, Set: map[string]string{"kind": "met"}})
+		if err != nil {
+			t.Errorf("%s: %v", when, err)
+			continue
+		}
+		var got []string
+		for _, event := range []string{"", "star", "star.created", "star.deleted", "stargazer", "pullrequest:approved", "issues.opened"} {
+			if matched, _, err := rule.Apply(&digest.Item{Event: event}); err != nil {
+				t.Errorf("%s on %q: %v", when, event, err)
+			} else if matched {
+				got = append(got, event)
+			}
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", when, d)
+		}
+	}
+	if _, part, err := NewRule(RuleSource{When: `event == 5`}); part != "when" || err == nil {
+		t.Errorf("an event that is a number: %q, %v", part, err)
+	}
+	m, _, err := NewMap(map[string]string{"title": `event == "a" ? "yes" : "no"`}, Let{"event", "payload.event"}) // a map's own name
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, _, _, _, err := m.Read(Value(map[string]any{"event": "a.b"}), nil, 1)
+	if err != nil || len(items) != 1 || items[0].Title != "no" {
+		t.Errorf("%+v, %v", items, err)
+	}
+}
+
 func TestRulesThatCanNeverWorkAreToldBeforehand(t *testing.T) {
 	for name, c := range map[string]struct {
 		src        RuleSource

@@ -75,7 +75,8 @@ func Compile(source string, names Names, want reflect.Kind) (*Program, error) {
 			env[name] = types.TypeOf(like)
 		}
 	}
-	k := &kinder{}
+	_, isField := names["event"].(string) // of an item; a map's own name has no example
+	k := &kinder{events: isField}
 	// The optimizer is off: it works out at load what the budget is to stop at run time, such as a range of a million.
 	opts := []expr.Option{expr.Env(env), expr.DisableAllBuiltins(), expr.MaxNodes(maxNodes), expr.Optimize(false), expr.Patch(k)}
 	for _, b := range builtins {
@@ -173,6 +174,7 @@ func (f *nodeFault) in(source string) *Error {
 
 // kinder rewrites an expression: what is missing is nil, '+' takes nil, and whatever costs more than a step is weighed.
 type kinder struct {
+	events   bool // event is an item's: see isEvent
 	patterns []pattern
 	fault    *nodeFault
 }
@@ -224,6 +226,9 @@ func member(node *ast.Node, n *ast.MemberNode) {
 }
 
 func (k *kinder) binary(node *ast.Node, n *ast.BinaryNode) {
+	if k.events && eventTest(node, n) {
+		return
+	}
 	switch n.Operator {
 	case "+":
 		call(node, addName, n.Left, n.Right)
@@ -249,6 +254,30 @@ func (k *kinder) binary(node *ast.Node, n *ast.BinaryNode) {
 			weighed(&n.Right, weighName)
 		}
 	}
+}
+
+// eventTest makes isEvent of a comparison of event with what is written out.
+func eventTest(node *ast.Node, n *ast.BinaryNode) bool {
+	event, other := n.Left, n.Right
+	if id, ok := other.(*ast.IdentifierNode); ok && id.Value == "event" && n.Operator != "in" {
+		event, other = other, event
+	}
+	id, ok := event.(*ast.IdentifierNode)
+	_, one := other.(*ast.StringNode)
+	_, some := other.(*ast.ArrayNode)
+	if !ok || id.Value != "event" {
+		return false
+	}
+	switch {
+	case n.Operator == "==" && one, n.Operator == "in" && some && literal(other):
+		call(node, eventName, event, other)
+	case n.Operator == "!=" && one:
+		call(&event, eventName, event, other)
+		ast.Patch(node, &ast.UnaryNode{Operator: "not", Node: event})
+	default:
+		return false
+	}
+	return true
 }
 
 // readPattern compiles a regular expression and tells what it costs.
