@@ -91,7 +91,7 @@ func isGitLab(n node) bool {
 	switch {
 	case n.str("object_kind") != "":
 		return n.has("project") || n.has("project_id") || n.has("object_attributes") || n.has("group") || n.has("user")
-	case n.str("event_name") != "":
+	case n.str("event_name") != "" && !strings.ContainsAny(n.str("event_name"), ":. "):
 		return n.has("project_id") || n.has("path_with_namespace") || n.has("group_id") || n.has("user_id") || n.has("username") && n.has("email")
 	}
 	return false

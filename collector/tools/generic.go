@@ -2,10 +2,13 @@ package tools
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"html"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -66,7 +69,16 @@ func deliveryID(h http.Header) string {
 // genericNode finds the form of a body by looking at it, since many senders name another one than they send.
 func genericNode(h http.Header, t []byte) (node, error) {
 	if startsJSON(t) {
-		return parse(t)
+		n, err := parse(t)
+		if err != nil && bracketedWord.Match(t) { // [WARN] disk almost full
+			if text, ok := plain(t); ok {
+				return node{text}, nil
+			}
+		}
+		if list := lines(t); err == nil && list != nil {
+			return node{list}, nil
+		}
+		return n, err
 	}
 	if p := formPayload(h, t); startsJSON(p) {
 		return parse(p)
@@ -80,20 +92,59 @@ func genericNode(h http.Header, t []byte) (node, error) {
 	}
 	if t[0] == '"' {
 		if n, err := parse(t); err == nil {
+			if inner := unpacked(n.v); inner.object() != nil {
+				return inner, nil
+			}
 			return n, nil
 		}
 	}
-	if t[0] == '<' {
+	if t[0] == '<' && !isHTML.Match(t) {
 		if n, err := parseXML(t); err == nil {
 			return n, nil
 		}
 	}
 	text, ok := plain(t)
+	if isHTML.Match(t) {
+		text = html.UnescapeString(htmlTag.ReplaceAllString(text, "\n"))
+	}
 	if !ok {
 		return node{}, fmt.Errorf("%w: neither text nor JSON nor a form", ErrUnreadable)
 	}
 	return node{text}, nil
 }
+
+// bracketedWord begins a text of people's that is no list in JSON.
+var bracketedWord = regexp.MustCompile(`^\[[^\[\]{}",]*\](?:\s|$)`)
+
+// lines are the values of a body that has one on each line, as shippers of logs send them; nil if it holds only one.
+func lines(t []byte) []any {
+	if t[0] != '{' || !bytes.ContainsRune(t, '\n') {
+		return nil
+	}
+	var out []any
+	for line := range bytes.Lines(t) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if line[0] != '{' || !json.Valid(line) {
+			return nil
+		}
+		n, err := parse(line)
+		if err != nil {
+			return nil
+		}
+		out = append(out, n.v)
+	}
+	if len(out) < 2 {
+		return nil
+	}
+	return out
+}
+
+var (
+	isHTML  = regexp.MustCompile(`(?i)^<(?:!doctype html|html|body|p|div|h[1-6]|b|strong|table)\b`)
+	htmlTag = regexp.MustCompile(`(?is)<(?:script|style|title)\b.*?</(?:script|style|title)>|<[^>]*>`)
+)
 
 // onlyText is for curl -d 'some text': one "field" without a value is no form.
 func onlyText(v map[string][]string, t []byte) bool {
@@ -120,6 +171,7 @@ func plain(body []byte) (text string, ok bool) {
 }
 
 func plainText(s string) digest.Item {
+	s = strings.TrimPrefix(s, "Subject: ")
 	head := firstLine(strings.ToValidUTF8(s, "\uFFFD"))
 	it := digest.Item{Title: title(strings.TrimLeft(head, "# ")), Kind: digest.KindStatus}
 	for _, line := range []string{wordLine(s), head, "A text without words"} { // the first line may be mere signs

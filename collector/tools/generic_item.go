@@ -41,8 +41,16 @@ func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
 		it.Kind = kind
 	}
 	text, at := s.textAt(&titleNames, 4000)
+	if text == "" {
+		if text, at = s.textAt(&anyNames, 100); at >= 0 && s.places[at].far > 0 {
+			text, at = "", -1
+		}
+	}
 	it.State = s.state(event, it.Level, text)
 	it.Thread = s.thread(&it, text, at)
+	if check, host := s.watched(&it); host != "" && !sure && (s.monitors(&it) || it.State != "ok") && (it.Project == "" || it.Project == check) {
+		it.Project = host
+	}
 	if it.Title = s.heading(text, at, native, &it); it.Title == "" { // its text holds nothing that can be shown
 		it.Title = untitled(s, &it)
 	}
@@ -75,6 +83,9 @@ func (s *search) fill(n node, text string, native bool, it *digest.Item) {
 	}
 	if it.Body == it.Title && !native {
 		it.Body = ""
+	}
+	if strings.HasPrefix(it.Title, "Form filled in") && !native {
+		it.Body = orElse(s.filledIn(), it.Body)
 	}
 	if it.Body == "" && n.str("title") == "" {
 		it.Body = facts(n, it, digest.OneLine(rules.Plain(text), 120))

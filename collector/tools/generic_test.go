@@ -147,10 +147,10 @@ func tell(t *testing.T, of string, score map[string]*tally, least map[string]int
 // leastFound is what generic must find, in percent, a little below what it does: of the tools its rules were tuned with,
 // of those held out, and of the corpus.
 var leastFound = map[string]map[string]int{
-	"tuned": {"author": 77, "level": 66, "no author": 92, "not urgent": 99, "over": 92, "project": 75, "state": 63, "thread": 38, "time": 79,
-		"title": 55, "urgent": 70, "url": 85},
-	"held out": {"author": 63, "level": 64, "no author": 91, "not urgent": 99, "over": 88, "project": 61, "state": 48, "thread": 34, "time": 74,
-		"title": 42, "urgent": 70, "url": 80},
+	"tuned": {"author": 77, "level": 66, "no author": 92, "not urgent": 99, "over": 92, "project": 75, "state": 63, "thread": 44, "time": 79,
+		"title": 59, "urgent": 70, "url": 85},
+	"held out": {"author": 63, "level": 64, "no author": 91, "not urgent": 99, "over": 88, "project": 61, "state": 50, "thread": 37, "time": 74,
+		"title": 46, "urgent": 70, "url": 80},
 	"corpus": {"author": 78, "level": 82, "no author": 85, "not urgent": 100, "over": 94, "project": 83, "state": 61, "thread": 47, "time": 70,
 		"title": 61, "urgent": 70, "url": 73},
 }

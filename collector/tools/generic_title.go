@@ -20,20 +20,34 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 	if head = plainMrkdwn(head); rawWord.MatchString(head) && !strings.HasSuffix(s.keyOf(at), "name") {
 		head = words(head)
 	}
+	if line := s.form(it); line != "" {
+		return line
+	}
 	thing, deed := s.happened(at, it)
 	if s.keyOf(at) == "title" && s.places[at].depth == 0 && (deed == "" || it.Event == "") {
 		return title(head) // a title without anything that was done is whole
+	}
+	if len(thing) == 0 || hollow[thing[len(thing)-1]] || s.saysHow(thing, deed, it) {
+		if line := s.alarm(head, at, it); line != "" {
+			return line
+		}
 	}
 	if it.State == "down" || it.State == "up" {
 		if line := s.standing(head, at, it); line != "" {
 			return line
 		}
 	}
+	if deed == "" && it.Event == "" && head != "" { // beside some thing, which nothing was done with
+		thing = nil
+	}
 	number, of := s.number(thing, at)
 	if smallNumber.MatchString(head) && len(thing) > 0 { // the name of an order
 		number, of, head = "#"+strings.TrimPrefix(head, "#"), thing, ""
 	}
 	lead := s.lead(thing, deed, number, of)
+	if number != "" && len(head) > 1 && strings.Contains(number, head) { // Release v2.4.0: 2.4.0
+		head = ""
+	}
 	if it.Project == "" && len(thing) > 0 && onABranch[thing[len(thing)-1]] { // a build's name is what was built
 		it.Project, _ = s.best(&buildNames, func(p *place) string {
 			if p.aside || p.depth > 2 || p.far > 0 {
@@ -47,7 +61,7 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 		return s.headless(thing, deed, lead, it)
 	case strings.EqualFold(head, it.Project) && deed != "" && len(thing) > 0 && lead != strings.Join(thing, " ")+" "+deed:
 		head = "" // Build #42 failed on main: whose, the project says
-	case s.saysItself(head, thing, deed, it):
+	case s.saysItself(head, thing, deed, it), deed == "" && len(thing) > 0 && !knownThing(thing) && !onABranch[thing[len(thing)-1]] && wordCount(head) > 3:
 		lead = ""
 	}
 	line := title(capital(lead), head, s.why(head, it))
@@ -55,6 +69,13 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 		return fmt.Sprintf("%s (and %d more)", digest.OneLine(line, titleMax-20), n)
 	}
 	return line
+}
+
+// saysHow tells that a thing and its deed are only how a check stands: Check failed.
+func (s *search) saysHow(thing []string, deed string, it *digest.Item) bool {
+	last := thing[len(thing)-1]
+	return (last == "check" || last == "service" || last == "host" || last == "sensor" || last == "monitor" || last == "alert") &&
+		(deed == it.State || deed == orElse(stateDeeds[it.State], it.State))
 }
 
 // others is how many more there are in the list that a title is from.
@@ -109,7 +130,7 @@ func (s *search) why(head string, it *digest.Item) string {
 	if !failing[it.State] || len(head) > 60 {
 		return ""
 	}
-	reason := digest.OneLine(rules.Plain(s.text(&reasonNames, 1200)), 120)
+	reason := digest.OneLine(rules.Plain(orElse(s.text(&reasonNames, 1200), s.wrong())), 120)
 	if !strings.Contains(reason, " ") || strings.Contains(strings.ToLower(head), strings.ToLower(reason)) {
 		return ""
 	}
@@ -133,7 +154,9 @@ func (s *search) happened(at int, it *digest.Item) (thing []string, deed string)
 	switch {
 	case now:
 		return thing, "now " + orElse(stateDeeds[state], state)
-	case (deed == "" || undecided[deed] || ends[state]) && state != "" && wordCount(state) <= 3:
+	case deed == "updated" && ends[state] && len(thing) == 1 && strings.HasSuffix(it.Event, "update") && !onABranch[thing[0]]: // stack_update
+		thing, deed = []string{thing[0], "update"}, state
+	case (deed == "" || undecided[deed] && state != "active" && state != "open" || ends[state]) && state != "" && wordCount(state) <= 3:
 		deed = state
 	}
 	deed = orElse(stateDeeds[deed], deed)
@@ -150,28 +173,34 @@ func (s *search) thing(at int) []string {
 	}
 	for up := s.upOf(at); up >= 0; up = s.places[up].up {
 		p := &s.places[up]
-		if wrappers[p.key] {
+		if wrappers[p.key] || p.key == "commit" {
 			continue
 		}
 		if things[p.key] != "" || onABranch[p.key] || likeThings[p.key] {
 			return strings.Fields(strings.ToLower(words(p.name)))
 		}
-		return nil
+	}
+	for i := range s.places {
+		if p := &s.places[i]; at < 0 && p.depth == 0 && builds[p.key] && p.scalar() != "" {
+			return strings.Fields(strings.ToLower(words(p.name)))
+		}
 	}
 	for i := range s.places {
 		p := &s.places[i]
 		if p.depth > 1 || p.aside {
 			continue
 		}
-		if prefix := strings.TrimSuffix(strings.TrimSuffix(p.key, "status"), "url"); prefix != p.key && onABranch[prefix] {
-			return []string{prefix} // build_status, build_url
+		if prefix := thingKey.FindStringSubmatch(p.key); prefix != nil && prefix[1] != "commit" && (onABranch[prefix[1]] || things[prefix[1]] != "" && prefix[2] != "id") {
+			return []string{prefix[1]} // build_status, build_url, ticket_code
 		}
-		if (onABranch[p.key] || things[p.key] != "") && p.object() != nil || at < 0 && p.depth == 0 && builds[p.key] {
+		if (onABranch[p.key] && p.key != "commit" || things[p.key] != "") && p.object() != nil {
 			return strings.Fields(strings.ToLower(words(p.name)))
 		}
 	}
 	return nil
 }
+
+var thingKey = regexp.MustCompile(`^([a-z]+)(status|url|code|subject|number|id)$`)
 
 // builds are keys whose text is the name of what was built.
 var builds = fieldSet("build", "job", "pipeline", "workflow", "deployment")
@@ -235,7 +264,7 @@ func (s *search) standing(name string, at int, it *digest.Item) string {
 
 // lead are the words before the text: the thing, its number, what was done with it, and on which branch or what.
 func (s *search) lead(thing []string, deed, number string, of []string) string {
-	if line := s.commits(); line != "" && (deed == "" || deed == "pushed") {
+	if line := s.commits(); line != "" && (deed == "" || deed == "pushed" || deed == "updated" && slices.Equal(thing, []string{"branch"})) {
 		return line
 	}
 	parts := []string{strings.Join(thing, " "), number, deed}
@@ -306,7 +335,11 @@ var byNumber = fieldSet("issue", "ticket", "bug", "task", "order", "story", "cas
 
 // branch is the branch that a delivery names, or the tag.
 func (s *search) branch() string {
-	b := branchStart.ReplaceAllString(s.text(&branchNames, 80), "")
+	b := s.text(&branchNames, 80)
+	if b == "" {
+		b = s.name(&branchNames, &buildNames)
+	}
+	b = branchStart.ReplaceAllString(b, "")
 	if smallNumber.MatchString(b) || strings.ContainsAny(b, " \n") {
 		return ""
 	}

@@ -11,13 +11,23 @@ import (
 func (s *search) headless(thing []string, deed, lead string, it *digest.Item) string {
 	if len(thing) > 0 {
 		for i := range s.places {
-			if p := &s.places[i]; p.object() != nil && p.depth < 4 && (p.key == thing[len(thing)-1] ||
+			p := &s.places[i]
+			if v := p.scalar(); builds[p.key] && p.key == thing[len(thing)-1] && p.depth == 0 && v != "" && !isID(v) && len(v) <= 80 &&
+				!strings.EqualFold(v, it.Project) {
+				return title(capital(strings.Replace(lead, p.key, p.key+" "+v, 1)))
+			}
+			if p.object() != nil && p.depth < 4 && (p.key == thing[len(thing)-1] ||
 				p.key == strings.Join(thing, "")) {
 				if name := orElse(bestPart(p.node, &projectParts), bestPart(p.node, &personNames)); name != "" &&
 					!isID(name) && len(name) <= 100 {
 					return title(capital(strings.Join(strings.Fields(strings.Join(thing, " ")+" "+name+" "+deed), " ")))
 				}
 			}
+		}
+	}
+	if n := len(thing); n > 0 && people[thing[n-1]] && s.wrapper() >= 0 {
+		if name := bestPart(s.places[s.wrapper()].node, &personNames); name != "" && !isID(name) && !strings.Contains(name, "@") {
+			return title(capital(strings.Join(strings.Fields(strings.Join(thing, " ")+" "+name+" "+deed), " ")))
 		}
 	}
 	var told []string
@@ -33,9 +43,9 @@ func (s *search) headless(thing []string, deed, lead string, it *digest.Item) st
 	switch {
 	case len(told) > 0 && lead != "":
 		return title(capital(lead), strings.Join(told, ", "), s.why(lead, it))
-	case it.Author != "" && lead != "":
-		return title(capital(lead) + " by " + it.Author)
-	case lead != "" && it.Project != "":
+	case it.Author != "" && lead != "" && (len(thing) > 0 || it.Event != "" && !isHollow(it.Event)):
+		return title(capital(lead)+" by "+it.Author, s.why(lead, it))
+	case lead != "" && it.Project != "" && (len(thing) > 0 || it.Event != "" && !isHollow(it.Event)):
 		return title(it.Project, capital(lead))
 	case lead != "" && len(thing) > 0 && (deed != "" || len(thing) > 1):
 		return title(capital(lead), s.why(lead, it))
@@ -43,13 +53,27 @@ func (s *search) headless(thing []string, deed, lead string, it *digest.Item) st
 	return untitled(s, it)
 }
 
+var people = fieldSet("user", "member", "customer", "contact", "employee", "person", "subscriber", "lead", "candidate", "guest")
+
 // untitled makes a line for what names neither title nor event: its first few fields, else whose it is.
 func untitled(s *search, it *digest.Item) string {
+	if text := s.wrong(); text != "" {
+		return title(strings.Join(s.thing(-1), " "), text)
+	}
+	what := "Update"
+	if thing, deed := eventWords(it.Event); len(thing) == 0 && deed != "" {
+		what = capital(deed)
+	} else if w := words(it.Event); w != "" && !isHollow(it.Event) {
+		what = w
+	} else if it.Author != "" || it.Project != "" {
+		what = orElse(capital(strings.ReplaceAll(it.State, "_", " ")), what)
+	}
 	var parts []string
 	for i := range s.places {
 		p := &s.places[i]
 		v := p.scalar()
-		if v == "" || v == "false" || v == "true" || v == it.Event || p.aside || len(v) > 60 || isID(v) ||
+		if v == "" || v == "false" || v == "true" || v == it.Event || v == it.Author || v == it.Project ||
+			strings.EqualFold(v, what) || p.aside || len(v) > 60 || isID(v) ||
 			webAddress(v) != "" || !readTime(v).IsZero() ||
 			nobody[strings.ToLower(v)] || bookkeeping.MatchString(p.key) || contacts.MatchString(p.key) {
 			continue
@@ -58,24 +82,22 @@ func untitled(s *search, it *digest.Item) string {
 			break
 		}
 	}
-	what := "Update"
-	if w := words(it.Event); w != "" {
-		what = w
-	}
 	switch {
 	case len(parts) > 0:
 		return title(what, strings.Join(parts, ", "))
 	case it.Author != "":
 		return title(what + " by " + it.Author)
+	case it.Project != "" && what != "Update":
+		return title(it.Project, what)
 	case it.Project != "":
-		return title(what + " of " + it.Project)
+		return title("Update of " + it.Project)
 	}
 	return "An update that does not say what happened"
 }
 
 // bookkeeping are fields by which machines keep order, of no interest to people; contacts do not belong in a title.
 var (
-	bookkeeping = regexp.MustCompile(`(?:api|schema|spec|payload|event|hook)version|schema|webhook|token|secret|signature|hash|uuid|guid` +
+	bookkeeping = regexp.MustCompile(`(?:api|schema|spec|payload|event|hook)version|schema|webhook|token|secret|signature|hash|digest|uuid|guid` +
 		`|slug|organi[sz]ation|account|acct|password|apikey|id$|ids$`)
 	contacts = regexp.MustCompile(`mail|phone`)
 )

@@ -61,7 +61,7 @@ func searchIn(top node) *search {
 				}
 				c.node = unpacked(v)
 				s.places = append(s.places, c)
-				if _, off := aside[key]; off && (isList || key != "labels") { // a map of labels is an alert's own
+				if _, off := aside[key]; off && !itsOwn(&c, isList) {
 					c.aside = true
 				}
 				if c.object() != nil {
@@ -74,6 +74,22 @@ func searchIn(top node) *search {
 	return s
 }
 
+// itsOwn tells that an object which elsewhere is about something else holds what happened: the labels of an alert, the
+// service that a check watches, the model that an event is of.
+func itsOwn(p *place, isList bool) bool {
+	switch p.key {
+	case "labels":
+		return !isList
+	case "service":
+		return p.has("output") || p.has("state")
+	case "model":
+		return p.depth > 0
+	case "metadata":
+		return p.has("title")
+	}
+	return false
+}
+
 // listed is what stands for a list: its first element, of so many, or an object of what it holds as pairs of name and value.
 func listed(list []any) (v any, count int) {
 	if len(list) == 0 {
@@ -82,7 +98,7 @@ func listed(list []any) (v any, count int) {
 	pairs := map[string]any{}
 	for i, v := range list {
 		n := node{v}
-		name, value := n.str("name", "key", "title", "label"), n.at("value")
+		name, value := n.str("name", "label", "title", "question", "key"), n.at("value")
 		if name == "" || value.v == nil || value.scalar() == "" && value.v != "" || i >= 50 {
 			return list[0], len(list)
 		}
@@ -125,6 +141,12 @@ func (s *search) best(w *wanted, take func(*place) string) (found string, at int
 		if p.aside {
 			score += 40
 		}
+		switch h := s.holder(p); {
+		case h == "host": // beside the service that is watched on it
+			score += 4
+		case personal[h], h == "error", h == "exception": // whose it is, or why; what it is goes before
+			score += 8
+		}
 		if score < least {
 			if v := take(p); v != "" && !strings.Contains(v, "{{") && !strings.Contains(v, "${") { // a template left open
 				found, at, least = v, i, score
@@ -133,6 +155,9 @@ func (s *search) best(w *wanted, take func(*place) string) (found string, at int
 	}
 	return found, at
 }
+
+// personal are objects of people and firms beside what happened.
+var personal = fieldSet("contact", "visitor", "requester", "company", "employee", "candidate", "participant", "attendee", "organizer")
 
 // holder is the key of the object that a place stands in, "" at the top.
 func (s *search) holder(p *place) string {
@@ -167,6 +192,7 @@ var (
 	idWithTag = regexp.MustCompile(`^[A-Za-z]{1,8}[_:][A-Za-z0-9]{12,}$`) // prod_E6SPZ5RKfKClNL
 	oneToken  = regexp.MustCompile(`^[A-Za-z0-9+/=_-]{16,}$`)
 	reference = regexp.MustCompile(`^[a-z]+:[a-z-]+:\S*$`) // zen:ticket:7
+	shortID   = regexp.MustCompile(`^[a-z]?[0-9]+$`)
 	toAndFro  = regexp.MustCompile(`[0-9][A-Za-z]|[A-Za-z][0-9]`)
 )
 
@@ -240,7 +266,7 @@ func (s *search) properName(w *wanted, p *place, v string) string {
 			v = a.Name
 		}
 	}
-	if w == &authorNames && (owners[s.holder(p)] || comparison.MatchString(v)) {
+	if w == &authorNames && (owners[s.holder(p)] || comparison.MatchString(v) || roles[strings.ToLower(v)] || shortID.MatchString(v)) {
 		return ""
 	}
 	if len(v) > 100 || strings.HasPrefix(v, "/") || isID(v) || nobody[strings.ToLower(v)] || strings.Contains(v, "://") || digest.ProjectKey(v) == "" {
@@ -257,6 +283,9 @@ var comparison = regexp.MustCompile(`(?i)^(?:greater|less|lower|more|equal|above
 
 // nobody are the words that languages and tools print where there is no one and nothing.
 var nobody = fieldSet("none", "null", "nil", "undefined", "unknown", "n/a", "system", "auto", "automatic", "no one", "nobody")
+
+// roles are what somebody is, where a name is wanted.
+var roles = fieldSet("customer", "agent", "user", "visitor", "contact", "lead", "operator", "api", "bot", "website")
 
 func children(n node) []place {
 	var out []place
@@ -291,9 +320,13 @@ var secretQuery = regexp.MustCompile(`(?i)[?&](?:token|access_token|secret|passw
 
 func isAPI(u string) bool {
 	p, err := url.Parse(u)
-	return err != nil || strings.HasPrefix(p.Hostname(), "api.") || strings.Contains(p.Path, "/api/") || strings.Contains(p.Path, "/rest/") ||
-		strings.Contains(p.Path, "/_apis/") || strings.Contains(p.Path, "/wp-json/")
+	return err != nil || apiHost.MatchString(p.Hostname()) || apiPath.MatchString(p.Path)
 }
+
+var (
+	apiHost = regexp.MustCompile(`(?i)^api\.|apis?\.com$`)
+	apiPath = regexp.MustCompile(`(?i)/(?:api|rest|_apis|wp-json|soap)/|\.(?:json|xml|zip|gz|tgz|ipa|apk|aab|dmg|exe|msi|iso)$`)
+)
 
 func isPicture(u string) bool {
 	u, _, _ = strings.Cut(strings.ToLower(u), "?")
@@ -305,17 +338,24 @@ func isPicture(u string) bool {
 	return strings.Contains(u, "avatar") || strings.Contains(u, "gravatar")
 }
 
+// when is a time; a day without one only where there is nothing better.
 func (s *search) when(w *wanted) (t time.Time) {
-	s.best(w, func(p *place) string {
-		if p.aside {
+	for _, least := range []int{len("2006-01-02 15"), 0} {
+		s.best(w, func(p *place) string {
+			v := p.scalar()
+			if p.aside || len(v) < least && strings.Contains(v, "-") {
+				return ""
+			}
+			if found := readTime(v); !found.IsZero() {
+				t = found
+				return "found"
+			}
 			return ""
+		})
+		if !t.IsZero() {
+			break
 		}
-		if found := readTime(p.scalar()); !found.IsZero() {
-			t = found
-			return "found"
-		}
-		return ""
-	})
+	}
 	return t
 }
 

@@ -37,11 +37,13 @@ func (w *wanted) rank(key string) (rank int, ok bool) {
 	return 0, false
 }
 
-// fields makes a table of names and their rank.
+// fields makes a table of names and their rank; names with a | between them have one.
 func fields(names ...string) map[string]int {
 	m := make(map[string]int, len(names))
 	for i, n := range names {
-		m[n] = i
+		for n := range strings.SplitSeq(n, "|") {
+			m[n] = i
+		}
 	}
 	return m
 }
@@ -56,29 +58,30 @@ func fieldSet(names ...string) map[string]bool {
 
 var (
 	titleNames = names("title", "displaytitle", "summary", "subject", "headline", "shortmessage", "alertname",
-		"rulename", "alertrule", "alarmname",
-		"message", "msg", "text", "name", "displayname", "featurename", "pulsename", "itemname", "productname",
+		"rulename", "alertrule", "alarmname|alerttitle|incidenttitle|incidentname|shortdescription",
+		"message", "msg", "text|statemessage|textpayload|storytext", "name|alert|alarm", "displayname", "featurename", "pulsename", "itemname", "productname",
 		"searchname", "checkname", "jobname", "formname", "rule", "description", "content", "label", "identifier",
 		"comment", "note",
-		"plaintextbody", "body", "output", "reason", "data").
+		"plaintextbody", "body", "output", "reason", "data", "memo").
 		ending(notTheTitle, "title", "subject", "summary", "headline", "friendlyname", "checkname", "searchname",
 			"rulename", "alarmname",
 			"productname", "itemname", "featurename", "formname", "filename", "message", "comment", "details",
 			"plaintext", "output")
+	anyNames  = names().ending(notAName, "name")
 	bodyNames = names("body", "description", "longdescription", "message", "text", "details", "detail", "content", "msg",
 		"comment", "note", "notes", "errormessage", "reason", "output", "longmessage", "summary").
 		ending(notTheTitle, "description", "body", "message", "details", "text", "reason")
 	urlNames = names("htmlurl", "weburl", "permalink", "titlelink", "browserurl", "panelurl", "dashboardurl", "incidenturl",
 		"alerturl", "issueurl", "buildurl", "runurl", "targeturl", "detailsurl", "logurl", "fullurl", "url", "link",
 		"href", "uri", "shorturl",
-		"generatorurl", "externalurl", "web", "html", "projecturl").
-		ending(notAPage, "htmlurl", "weburl", "permalink", "shortlink", "deeplink", "detailsurl", "dashboardlink", "url",
+		"appurl", "generatorurl", "externalurl", "web", "html", "projecturl").
+		ending(notAPage, "htmlurl", "weburl", "permalink", "shortlink", "deeplink", "detailsurl", "pageurl", "dashboardlink", "url",
 			"link")
 	authorNames = names("author", "actor", "user", "sender", "username", "userdisplayname", "createdby", "updatedby", "creator",
-		"triggeredby", "pushedby", "performedby", "reporter", "operator", "membercreator", "agent", "authorname",
+		"triggeredby", "pushedby", "who", "doer", "performedby", "reporter", "operator", "membercreator", "agent", "authorname",
 		"pusher", "committer", "changer",
 		"submitter", "uploader", "initiator", "requester", "member", "authorfullname", "requestedfor",
-		"laststatuschangeby", "from").
+		"laststatuschangeby", "from", "visitor").
 		ending(`sort|group|order|assign|owned|follow|powered|stand|near|image|file|host|repo|project|job|group|build|unit`, "authorname", "fullname", "requestername", "sendername", "edby", "unby", "sentby", "author", "committer",
 			"committername", "localusername", "authorlogin")
 	personNames = names("displayname", "fullname", "name", "login", "username", "nickname", "summary", "title", "email",
@@ -89,7 +92,7 @@ var (
 		"workspacename", "board", "pipeline", "pipelinename", "integrationname", "collective", "alertsource", "topicarn",
 		"namespace", "job", "jobname",
 		"buildname", "product", "team", "space", "monitor", "monitorname", "check", "checkname", "snitch",
-		"healthchecks", "healthcheck", "stream",
+		"healthchecks", "healthcheck", "stream", "bucket",
 		"zonename", "zone", "watchname", "shop", "store", "collection", "services", "alertpolicynames", "topic",
 		"conditionname", "policyname", "receiver", "clustername", "cluster", "accountname",
 		"organizationname", "organization", "orgname", "org", "tenant").
@@ -102,7 +105,7 @@ var (
 	threadNames = names("thread", "threadkey", "dedupkey", "dedupekey", "groupkey", "aggregationkey", "incidentkey",
 		"incidentid", "alertid", "alertuid", "fingerprint", "monitorid", "issuekey", "ticketid", "alertcorrelationid",
 		"correlationid")
-	stateNames = names("conclusion", "outcome", "result", "currentstate", "alertstate", "status", "state", "newstatus",
+	stateNames = names("conclusion", "outcome", "result", "currentstate", "alertstate", "servicestate", "status", "state", "hoststate", "newstatus",
 		"newstate", "buildresult", "buildstatus",
 		"runstatus", "alerttransition", "alertaction", "monitorcondition", "transition", "phase").
 		ending(`old|prev|last|original|before|from|code|merge|http|scan|financ|fulfil|payment|hook`, "status", "state",
@@ -110,18 +113,18 @@ var (
 	levelNames = names("severity", "level", "loglevel", "severitytext", "alertlevel", "priority", "prioritylabel", "urgency",
 		"criticality", "importance", "importancelevel", "impact").
 		ending(`old|prev|last|original|before|from|code|log`, "severity", "priority", "level")
-	eventNames = names("eventtype", "eventname", "webhookevent", "event", "objectkind", "trigger", "triggertype",
+	eventNames = names("eventtype", "eventname", "webhookevent", "triggerevent", "event", "objectkind", "kind", "trigger", "triggertype",
 		"hookevent", "topic", "type",
 		"notificationtype", "action", "alerttype", "activitytype", "notifytype", "scope", "hook", "category",
 		"eventcategory", "payloadtype", "webhookeventtype", "detailtype")
-	timeNames = names("occurredat", "occurat", "timestamp", "time", "eventtime", "eventtimestamp", "date", "datetime",
+	timeNames = names("occurredat", "when", "occurat", "timestamp", "time", "eventtime", "eventtimestamp", "date", "datetime",
 		"emittedat", "firedat", "fireddatetime", "triggeredat", "triggertime",
 		"startsat", "startedat", "completedat", "finishedat", "finishtime", "publishedat", "publishedon", "submittedat",
 		"pushedat", "mergedat", "closeddate",
 		"updatedat", "updatedon", "createdat", "created", "createdon", "createddate", "creationdate", "eventcreatedon",
 		"occurreddate", "reporttime", "generatedat",
 		"issuedat", "changedat", "sentat", "receivedat", "ts", "epoch", "finished", "started", "stopat", "lastchecked").
-		ending(`previous|old|expir|due|until|next|last|first|log|start|api|offset|trial|period|birth`, "updatedat",
+		ending(`previous|old|expir|due|until|next|last|first|log|start|api|offset|trial|period|birth|^air|release`, "updatedat",
 			"createdat", "finishedat", "timestamp", "datetime", "timeiso", "eventat", "date", "time")
 )
 
@@ -129,7 +132,10 @@ const (
 	notTheTitle = `image|icon|avatar|logo|^api|callback|hook|subscrib|thumb|user|author|board|previous|^old|cert|^sign` +
 		`|^base|canon|contact|type|person|owner|account|^org|company|status|^job|file$|environment|project` +
 		`|repository|reponame`
-	notAPage = `image|icon|avatar|logo|^api|apiurl|callback|hook|subscrib|thumb|user|author|board$|previous|^old` +
+	notAName = `user|author|first|last|middle|nick|sur|display|full|event|class|type|tag|field|branch|ref|host|server|node|queue|realm|tenant|client` +
+		`|domain|zone|region|group|team|site|service|app|customer|recipient|sender|requester|assignee|member|owner|contact|config|hook|index` +
+		`|key|instance|cluster|space|account|company|^org|project|repo|environment|status|state|level|color|bucket|namespace|machine|device|property|attribute|param`
+	notAPage = `endpoint|image|icon|avatar|logo|^api|apiurl|callback|hook|subscrib|thumb|user|author|board$|previous|^old` +
 		`|cert|^sign|signature|^base|baseurl|canon|contact|type|silence|runbook|^docs|documentation|^edit` +
 		`|mute|^ack|acknowledge|confirm|download|^git|^ssh|^clone|owner|^test|site$|^server|picture|photo`
 )
@@ -144,5 +150,5 @@ var aside = fields("user", "users", "sender", "author", "owner", "actor", "creat
 	"avatar", "icon", "image", "images", "watchers", "permissions", "membercreator", "reporter", "createdby",
 	"updatedby", "publishedby", "revisedby", "model",
 	"priority", "issuetype", "workspace", "board", "customer", "status", "state", "environment", "plan", "committer", "locale",
-	"workflowdefinition", "hook", "webhook", "subscription", "app", "application", "client", "agent", "service",
+	"workflowdefinition", "currentrevision", "server", "player", "hook", "webhook", "subscription", "app", "application", "client", "agent", "service",
 	"conditions", "backlog", "laststatuschangeby", "memberconcern")

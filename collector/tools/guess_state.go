@@ -18,6 +18,7 @@ var sameState = map[string]string{
 	"broken": "failed", "failing": "failed", "error": "failed",
 	"alarm": "firing", "alerting": "firing", "trigger": "triggered", "unreachable": "down", "offline": "down",
 	"not responding": "down", "unavailable": "down", "reporting error": "down",
+	"alert": "firing", "terminal": "failed", "partiallyfailed": "failed", "finish": "completed",
 	"opened": "open", "close": "closed", "acknowledge": "acknowledged", "recovery": "recovered", "canceled": "cancelled",
 }
 
@@ -43,14 +44,27 @@ func (s *search) state(event, level, text string) string {
 		state = "open"
 	}
 	if said := orElse(sameState[deed], deed); eventStates[deed] && (state == "" || state == "completed" ||
-		state == "finished" || deed == "resolved") {
+		state == "finished" || deed == "resolved" || decisive[said] && sameState[state] == "" && !isDone(state) && !alarms[state]) {
 		state = said
+	}
+	if deed == "" && len(thing) == 1 && state == "" {
+		state = alarmWords[thing[0]]
+	}
+	if state == "" {
+		said := s.word(&signalNames)
+		if said == "critical" || said == "warning" {
+			said = "alarm"
+		}
+		state = orElse(alarmWords[said], s.told())
 	}
 	if level == "ok" || sameState[level] == "ok" {
 		state = orElse(state, "ok")
 	}
-	if state == "critical" || state == "crit" || state == "warning" {
+	if state == "critical" || state == "crit" || state == "warning" || state == "warn" {
 		return "firing"
+	}
+	if state == "" && (event == "" || isHollow(event)) && s.wrong() != "" {
+		return "failed"
 	}
 	if state == "" {
 		for _, t := range []string{text, s.text(&subjectNames, 250)} {
@@ -63,14 +77,62 @@ func (s *search) state(event, level, text string) string {
 	return orElse(sameState[state], state)
 }
 
+// decisive are what an event says that goes before a state in words of the tool's own.
+var decisive = fieldSet("failed", "triggered", "fired", "firing", "recovered", "down", "up")
+
+// alarmWords are how monitors begin and end an alarm.
+var alarmWords = map[string]string{"problem": "firing", "alert": "firing", "alarm": "firing",
+	"recovery": "recovered", "recovered": "recovered", "ok": "ok", "down": "down", "up": "up"}
+
+var (
+	signalNames = names("messagetype", "notificationtype", "alerttype")
+	errorNames  = names("error", "exception", "errormessage", "err")
+)
+
+// wrong is what a delivery says under the name of an error.
+func (s *search) wrong() string {
+	v, _ := s.best(&errorNames, func(p *place) string {
+		if p.aside || p.depth > 1 {
+			return ""
+		}
+		v, _ := p.v.(string)
+		return orElse(strings.TrimSpace(v), p.str("message", "msg", "description"))
+	})
+	return v
+}
+
+// told is the state that a truth value tells: success, or not.
+func (s *search) told() string {
+	for i := range s.places {
+		p := &s.places[i]
+		if yes, no := truths[p.key][0], truths[p.key][1]; p.depth < 2 && !p.aside && yes+no != "" {
+			switch strings.ToLower(p.scalar()) {
+			case "true":
+				return yes
+			case "false":
+				return no
+			}
+		}
+	}
+	return ""
+}
+
+// truths are the states that a yes and a no under a key mean.
+var truths = map[string][2]string{"success": {"success", "failed"}, "issuccess": {"success", "failed"}, "successful": {"success", "failed"},
+	"succeeded": {"success", "failed"}, "passed": {"passed", "failed"}, "failed": {"failed", ""}, "resolved": {"resolved", ""}, "done": {"done", ""},
+	"completed": {"completed", ""}, "isdown": {"down", "up"}, "isup": {"up", "down"}}
+
 var sameWeight = map[string]string{"crit": "critical", "warn": "warning", "err": "error", "informational": "info",
 	"information": "info", "emerg": "emergency"}
 
 // level is the delivery's word for how grave it is; sure tells that it is one of a machine's, not a ticket's priority.
 func (s *search) level() (level string, sure bool) {
 	level, at := s.wordAt(&levelNames)
+	if said := s.word(&signalNames); at < 0 && (said == "critical" || said == "warning") {
+		return said, true
+	}
 	if at < 0 { // what watches has states for levels, and chats know colours only
-		if state := s.word(&stateNames); state == "critical" || state == "crit" || state == "warning" {
+		if state := s.word(&stateNames); state == "critical" || state == "crit" || state == "warning" || state == "warn" {
 			return orElse(sameWeight[state], state), true
 		}
 		colour, _ := s.best(&colourNames, func(p *place) string {

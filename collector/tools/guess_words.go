@@ -5,8 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"quietpost/digest"
 )
 
 // verbs are what tools say that was done, and how it reads: create, createCard and card.created are "card created".
@@ -48,7 +46,8 @@ func isDone(w string) bool {
 // hollow are the words of an event's name that say nothing by themselves.
 var hollow = fieldSet("event", "events", "alert", "alerts", "notification", "notifications", "webhook", "webhooks",
 	"hook", "hooks", "message", "payload",
-	"callback", "object", "default", "data", "activity", "subscription", "automation", "type", "kind")
+	"callback", "object", "default", "data", "activity", "subscription", "automation", "type", "kind", "problem", "recovery", "audit", "status",
+	"email", "web", "text", "html", "json", "info", "notice")
 
 // isHollow tells an event's name that says nothing.
 func isHollow(event string) bool {
@@ -70,7 +69,7 @@ func (s *search) event(h http.Header) string {
 			v, _ := p.v.(string)
 			v = strings.TrimSpace(v)
 			if p.aside || p.depth > 2 || len(v) > 60 || strings.ContainsAny(v, "\n{<$") || len(strings.Fields(v)) > 6 ||
-				isID(v) || webAddress(v) != "" ||
+				isID(v) || webAddress(v) != "" || strings.Contains(v, `\`) ||
 				vague[p.key] && wordCount(words(v)) < 2 || pass < 2 && isHollow(v) {
 				return ""
 			}
@@ -81,9 +80,11 @@ func (s *search) event(h http.Header) string {
 		})
 	}
 	said := strings.ToLower(words(event))
-	action, thing := s.shallow("action", "verb", "operation"), s.shallow("objecttype", "resourcetype", "resourcename",
-		"resource", "objectkind", "entitytype", "object", "event", "type", "kind", "table")
+	action, thing := s.shallow("action", "verb", "operation", "operationtype"), s.shallow("objecttype", "resourcetype", "resourcename",
+		"resource", "objectkind", "entitytype", "object", "event", "eventcategory", "module", "itemtype", "type", "kind", "table")
 	switch {
+	case event == "" && done(action) && thing != "" && !isHollow(thing):
+		return thing + "." + action
 	case event == "" && s.has("pushedat"):
 		return "push"
 	case (named || !isDone(said[strings.LastIndexByte(said, ' ')+1:])) && done(action) && event != "" &&
@@ -102,7 +103,7 @@ func (s *search) has(key string) bool {
 }
 
 // vague are names that often hold something else than an event: a queue's topic, an article's category.
-var vague = fieldSet("topic", "scope", "hook", "category", "eventcategory", "payloadtype")
+var vague = fieldSet("topic", "scope", "hook", "category", "eventcategory", "payloadtype", "kind")
 
 // done tells a verb or a participle.
 func done(word string) bool {
@@ -126,7 +127,7 @@ func (s *search) shallow(keys ...string) string {
 }
 
 // eventHeader are the ends of headers by which tools name an event.
-var eventHeader = []string{"-Event", "-Event-Key", "-Event-Type", "-Event-Name", "-Hook-Resource", "-Topic", "Ce-Type"}
+var eventHeader = []string{"-Event", "-Event-Key", "-Event-Type", "-Event-Name", "-Hook-Resource", "-Topic", "Ce-Type", "-Kind"}
 
 // headerEvent is the event that a header names; of several the first of the kinds above, and by name.
 func headerEvent(h http.Header) string {
@@ -151,7 +152,7 @@ var versioned = regexp.MustCompile(`^v?\d+(?:[a-z]+\d*)?$`)
 // and "orders/create" give "order created", "createCard" "card created", "public_incident.incident_created_v2" "incident created".
 func eventWords(event string) (thing []string, deed string) {
 	var parts [][]string
-	for i, p := range strings.FieldsFunc(event, func(r rune) bool { return r == '.' || r == '/' || r == ':' }) {
+	for i, p := range strings.FieldsFunc(event, func(r rune) bool { return strings.ContainsRune("./:#", r) }) {
 		var kept []string
 		for _, w := range strings.Fields(strings.ToLower(words(p))) {
 			if !versioned.MatchString(w) && w != "event" && w != "hook" && w != "hooks" && w != "webhook" &&
@@ -176,6 +177,8 @@ func eventWords(event string) (thing []string, deed string) {
 		return nil, strings.Join(append([]string{orElse(verbs[all[0]], all[0])}, all[1:]...), " ")
 	case n > 2 && (all[n-1] == "up" || all[n-1] == "down"): // a follow-up
 		return all, ""
+	case n > 1 && n < 4 && all[0] == "new" && !isDone(all[n-1]): // new_comment
+		thing, deed = all[1:], "created"
 	case n == 2 && verbs[all[0]] != "" && strings.HasSuffix(all[1], "ing"): // deploy_building
 		return all[:1], all[1]
 	case n > 1 && n < 4 && verbs[all[0]] != "" && !isDone(all[n-1]) && (len(parts) < 2 || len(parts[len(parts)-1]) > 1 ||
@@ -209,6 +212,8 @@ func tellingParts(parts [][]string) [][]string {
 		return parts[n-1:]
 	case n > 2 && (before[0] == "status" || before[0] == "state"):
 		return parts[n-3:]
+	case n > 2 && len(before) == 1 && verbs[before[0]] != "" && !done(last[0]) && knownThing(parts[n-3]): // task.move.column
+		return parts[n-3 : n-1]
 	}
 	return parts[n-2:]
 }
@@ -232,121 +237,3 @@ func singular(w string) string {
 	}
 	return w
 }
-
-// things are the keys of objects whose id makes a thread, and what it is called there.
-var things = map[string]string{"issue": "issue", "pullrequest": "pr", "mergerequest": "mr", "ticket": "ticket",
-	"task": "task", "card": "card", "story": "story",
-	"incident": "incident", "alert": "alert", "monitor": "monitor", "check": "check", "conversation": "conversation",
-	"order": "order", "post": "post",
-	"change": "change", "reviewrequest": "review", "bug": "bug", "case": "case", "workitem": "work", "item": "item",
-	"fault": "fault", "invoice": "invoice",
-	"component": "component", "expense": "expense", "signaturerequest": "signature", "trigger": "trigger",
-	"healthchecks": "check", "error": "error",
-	"entry": "entry", "contact": "contact", "campaign": "campaign", "discussion": "discussion", "problem": "problem",
-	"snitch": "snitch", "savedsearch": "search", "release": "release"}
-
-// thread is what the delivery belongs to: the sender's own word for that, else the thing it tells of. Of builds it is the
-// branch, so that the one that passes stands with the one that failed; of alarms their name. at is the title's place.
-func (s *search) thread(it *digest.Item, text string, at int) string {
-	if t := s.text(&threadNames, 200); t != "" {
-		return t
-	}
-	kind, id, least := "", "", 1<<30
-	for i := range s.places {
-		p := &s.places[i]
-		if p.aside || p.far > 0 {
-			continue
-		}
-		if what := things[p.key]; what != "" && p.object() != nil && p.depth*10 < least && anID(p.node) != "" {
-			kind, id, least = what, anID(p.node), p.depth*10
-		}
-		if name, ok := strings.CutSuffix(p.key, "id"); ok && things[name] != "" && p.depth*10+3 < least &&
-			p.scalar() != "0" && p.scalar() != "" {
-			kind, id, least = things[name], p.scalar(), p.depth*10+3
-		}
-	}
-	if id != "" && len(id) <= 100 {
-		return thread(kind, id)
-	}
-	what, _ := s.happened(at, it)
-	if n := len(what); n > 0 && onABranch[what[n-1]] || s.commits() != "" {
-		if s.commits() != "" {
-			what = []string{"branch"}
-		}
-		return thread(strings.Join(what, "-"), orElse(s.branch(), s.text(&placeNames, 80)))
-	}
-	if len(what) > 0 && !talk[what[len(what)-1]] {
-		for _, up := range []int{s.upOf(at), s.wrapper()} {
-			if up >= 0 && s.places[up].far == 0 && anID(s.places[up].node) != "" {
-				return thread(kindOf(what), anID(s.places[up].node))
-			}
-		}
-	}
-	if alarms[it.State] && text != "" {
-		if id := s.shallowID(); id != "" && !strings.HasSuffix(s.keyOf(at), "name") && s.keyOf(at) != "title" {
-			return thread("alert", id)
-		}
-		return thread("alert", digest.OneLine(strings.TrimSpace(preface.ReplaceAllString(firstLine(text), "")), 100))
-	}
-	return ""
-}
-
-// alarms are the states of what watches, and preface what stands before the names of alarms.
-var (
-	alarms = fieldSet("down", "up", "firing", "triggered", "fired", "resolved", "recovered", "ok", "problem",
-		"missing", "no data")
-	preface    = regexp.MustCompile(`(?i)^(?:\[[^\]]*\]|firing|resolved|triggered|recovered|alerting|alarm|problem|down|up|ok|[:\s-])+`)
-	placeNames = names("environment", "target", "stage", "stagename").ending(`url|id$`, "environment")
-)
-
-// kindOf is the first word of people's for a thing in its name: an invoice payment belongs to the invoice.
-func kindOf(what []string) string {
-	for _, w := range what {
-		if things[w] != "" {
-			return things[w]
-		}
-	}
-	return strings.Join(what, "-")
-}
-
-// anID is by what a tool knows an object.
-func anID(n node) string {
-	if v := n.str("number", "key", "id", "uuid", "iid"); v != "0" && len(v) <= 100 {
-		return v
-	}
-	return ""
-}
-
-// upOf is the index of the object that holds a place, -1 for the top.
-func (s *search) upOf(at int) int {
-	if at < 0 {
-		return -1
-	}
-	return s.places[at].up
-}
-
-// wrapper is the index of the object that holds what the delivery is about, -1 if there is none.
-func (s *search) wrapper() int {
-	for i := range s.places {
-		if p := &s.places[i]; enclosing[p.key] && p.depth < 3 && p.far == 0 && p.object() != nil && anID(p.node) != "" &&
-			!p.aside {
-			return i
-		}
-	}
-	return -1
-}
-
-var enclosing = fieldSet("data", "object", "item", "record", "entity", "resource", "detail", "payload", "current")
-
-// shallowID is the id at the top.
-func (s *search) shallowID() string { return s.top.str("id", "uuid") }
-
-// wrappers are the keys of objects that hold what a delivery is about whatever that is.
-var wrappers = fieldSet("data", "payload", "object", "resource", "event", "body", "detail", "details", "attributes",
-	"fields", "item", "record", "content", "message",
-	"messages", "events", "notification", "notifications", "alerts", "current", "eventdata", "webhookeventdata",
-	"result", "results", "essentials", "properties", "value", "new", "objectattributes", "entity", "model", "info",
-	"params", "context")
-
-// talk are things said about another, whose own id makes no thread.
-var talk = fieldSet("comment", "note", "message", "reply", "review", "email")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
 	"sort"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ func parse(body []byte) (node, error) {
 	var v any
 	err := dec.Decode(&v)
 	if err != nil {
-		if tidy := withoutTrailingCommas(body); len(tidy) < len(body) {
+		if tidy := mended(body); !bytes.Equal(tidy, body) {
 			dec = json.NewDecoder(bytes.NewReader(tidy))
 			dec.UseNumber()
 			if dec.Decode(&v) == nil {
@@ -41,18 +42,25 @@ func parse(body []byte) (node, error) {
 	return node{v}, nil
 }
 
-// withoutTrailingCommas drops the commas before a closing bracket, which templates that people write by hand leave.
-func withoutTrailingCommas(body []byte) []byte {
-	out := make([]byte, 0, len(body))
+// mended is body without what templates and scripts of people's get wrong: commas before a closing bracket, line breaks
+// and tabs as they are in a string, a backslash before any character (C:\Users), and Python's NaN and Infinity.
+func mended(body []byte) []byte {
+	out := make([]byte, 0, len(body)+16)
 	for i := 0; i < len(body); i++ {
-		switch body[i] {
+		switch c := body[i]; c {
 		case '"':
 			end := stringEnd(body, i)
-			out = append(out, body[i:end]...)
+			out = mendedString(out, body[i:end])
 			i = end - 1
 			continue
 		case ',':
 			if next := skipSpace(body, i+1); next < len(body) && (body[next] == '}' || body[next] == ']') {
+				continue
+			}
+		case '-', 'N', 'I':
+			if word := notANumber.Find(body[i:]); word != nil {
+				out = append(out, "null"...)
+				i += len(word) - 1
 				continue
 			}
 		}
@@ -60,6 +68,27 @@ func withoutTrailingCommas(body []byte) []byte {
 	}
 	return out
 }
+
+var notANumber = regexp.MustCompile(`^(?:NaN|-?Infinity)\b`)
+
+func mendedString(out, s []byte) []byte {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c < ' ':
+			out = fmt.Appendf(out, `\u%04x`, c)
+		case c == '\\' && (i+1 < len(s) && strings.IndexByte(`"\/bfnrt`, s[i+1]) >= 0 || escapedRune.Match(s[i:])):
+			out = append(out, c, s[i+1])
+			i++
+		case c == '\\':
+			out = append(out, `\\`...)
+		default:
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+var escapedRune = regexp.MustCompile(`^\\u[0-9a-fA-F]{4}`)
 
 // depth is how deep the brackets outside of strings nest.
 func depth(body []byte) int {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,11 +54,55 @@ func FuzzScrub(f *testing.F) {
 	})
 }
 
+// What templates and scripts of people's get wrong is read all the same; what cannot be meant is not.
+func TestMended(t *testing.T) {
+	for in, want := range map[string]string{
+		"{\"text\": \"a\nb\tc\"}":                       "a\nb\tc",
+		`{"text": "C:\Users\data", "n": NaN}`:           `C:\Users\data`,
+		`{"text": "\u00e9 \q", "n": [-Infinity, 1,], }`: `é \q`,
+		`{"text": "NaN, Infinity ,}", "n": -Infinity}`:  "NaN, Infinity ,}",
+		`{"text": "said "hi" to all"}`:                  "",
+		`{"text": Nancy}`:                               "",
+		`{"text": "cut off`:                             "",
+	} {
+		n, err := parse([]byte(in))
+		if got := n.str("text"); got != want || (err != nil) != (want == "") {
+			t.Errorf("%s gives %q, %v; want %q", in, got, err, want)
+		}
+	}
+}
+
+// A body with a value on each line is as many updates; a text that begins with a word in brackets is one.
+func TestLines(t *testing.T) {
+	for in, want := range map[string][]string{
+		"{\"title\":\"one\"}\n{\"title\":\"two\"}\n": {"one", "two"},
+		"{\"title\":\"one\",\n\"x\":1}":              {"one"},
+		"{\"title\":\"one\"}\nnot JSON":              {"one"},
+		"[WARN] disk almost full on db1":             {"[WARN] disk almost full on db1"},
+		"[fail2ban] sshd: banned":                    {"[fail2ban] sshd: banned"},
+		`"{\"title\":\"one\"}"`:                      {"one"},
+		"<html><body><h1>Deploy done</h1></body>":    {"Deploy done"},
+	} {
+		r, err := Generic(http.Header{}, []byte(in))
+		var got []string
+		for i := range r.Items {
+			got = append(got, r.Items[i].Title)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q gives %q, %v; want %q", in, got, err, want)
+		}
+	}
+	if r, err := Generic(http.Header{}, []byte(`[{"title": "cut off`)); err == nil {
+		t.Errorf("JSON that is cut off gives %+v", r.Items)
+	}
+}
+
 func TestReadTime(t *testing.T) {
 	want := time.Date(2026, 3, 2, 10, 4, 5, 0, time.UTC)
 	for _, in := range []string{"2026-03-02T10:04:05Z", "2026-03-02T11:04:05+01:00", "2026-03-02T11:04:05.000+0100", "2026-03-02 10:04:05 UTC",
 		"2026-03-02 10:04:05 (UTC)", "2026-03-02 10:04:05", "2026-03-02T10:04:05", "Mon, 02 Mar 2026 10:04:05 +0000", "1772445845",
-		"1772445845000", "1772445845000000", "1772445845000000000", "1772445845.0", " 2026-03-02 11:04:05 +0100 "} {
+		"1772445845000", "1772445845000000", "1772445845000000000", "1772445845.0", " 2026-03-02 11:04:05 +0100 ",
+		"3/2/2026 10:04:05 AM", "03/02/2026 10:04:05 AM UTC", "2026/03/02 10:04:05", "Mon, 02 Mar 2026 10:04:05", "Mon Mar  2 10:04:05 2026"} {
 		if got := readTime(in); !got.Equal(want) {
 			t.Errorf("readTime(%q) = %v, want %v", in, got, want)
 		}

@@ -18,6 +18,14 @@ var layouts = []string{
 	time.RFC1123Z,
 	time.RFC1123,
 	time.UnixDate,
+	time.ANSIC,
+	"Mon, 02 Jan 2006 15:04:05",
+	"2006-01-02 15:04",
+	"2006-01-02T15:04Z07:00",
+	"2006/01/02 15:04:05",
+	"1/2/2006 3:04:05 PM", // who writes AM and PM writes the month first
+	"1/2/2006 3:04:05 PM MST",
+	"02 Jan 2006 15:04:05",
 	"2006-01-02",
 }
 
