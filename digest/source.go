@@ -37,7 +37,7 @@ func SourceHourOf(r *Receipt) SourceHour {
 // A Trouble is something wrong with a source that the operators were told of, and will be told is over.
 type Trouble struct {
 	Source string
-	What   string // Silent, Garbled or Refused
+	What   string // Silent, Garbled or Refused; of an inbox Unreachable or AfterRefused too
 	Since  time.Time
 }
 
@@ -46,6 +46,9 @@ const (
 	Silent  = "silent"  // it brought nothing for far longer than is its habit
 	Garbled = "garbled" // what it brings is not understood
 	Refused = "refused" // it comes with a secret that is missing or wrong, and with no other
+
+	Unreachable  = "unreachable"   // an inbox cannot be read
+	AfterRefused = "after refused" // an inbox's server does not do what is asked for with mails that are stored
 )
 
 // Bounds of Troubles.

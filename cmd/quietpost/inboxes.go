@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
 
 	"quietpost/collector/mailbox"
 	"quietpost/config"
+	"quietpost/digest"
 )
 
 // inboxOptions are an inbox's options as far as the configuration tells them: enough for a probe.
@@ -36,42 +38,94 @@ func tokens(dataDir, name string, c *config.OAuth2, now func() time.Time) (*mail
 	return o, err
 }
 
-// downFor is how long an inbox may be out of reach before its operators are told: servers restart.
-const downFor = 10 * time.Minute
+// Bounds of what is told of inboxes.
+const (
+	inboxLasts = 10 * time.Minute // for so long something must be wrong: servers restart
+	inboxAgain = time.Hour        // from one telling of the same to the next
+)
 
-// A trouble is what the operators were told of an inbox.
-type trouble struct{ down, after bool }
+// An inboxTrouble is something that may be wrong with an inbox, and how that is told.
+type inboxTrouble struct {
+	what     string    // as in digest.Trouble
+	is       bool      // it is wrong now
+	over     bool      // it is well now; neither: nobody knows
+	since    time.Time // from when on it has been wrong
+	begins   string    // subject
+	text     string
+	ends     string // subject
+	endsText string
+}
 
-// tickInboxes tells the operators of inboxes that have been out of reach for long, or whose server refuses what `after`
-// asks for: once when it is so, and once when it is over.
-func (h *house) tickInboxes(ctx context.Context, g *generation) error {
-	now := h.e.now()
-	for i, b := range g.boxes {
-		in, s := &g.cfg.Inboxes[i], b.Status()
-		t := h.troubles[in.Name]
-		down := !s.Connected && s.Err != "" && now.Sub(s.Since) >= downFor
-		switch {
-		case down && !t.down:
-			t.down = true
-			h.tell(ctx, "inbox/"+in.Name, "the inbox "+in.Name+" cannot be read", fmt.Sprintf(
-				"The inbox %s (%s on %s) has been out of reach since %s:\n\n  %s\n\n"+
-					"Its mails wait on the server and are taken in when it can be read again; it is tried again all the time.\n"+
-					"`quietpost doctor` tries it step by step.", in.Name, in.IMAP.Username, in.IMAP.Host, stamp(s.Since, g.cfg.TimeZone), s.Err))
-		case s.Connected && t.down:
-			t.down = false
-			h.tell(ctx, "inbox-over/"+in.Name, "the inbox "+in.Name+" is read again", fmt.Sprintf(
-				"The inbox %s can be read again since %s. What came meanwhile is being taken in.", in.Name, stamp(s.Since, g.cfg.TimeZone)))
-		}
-		switch {
-		case s.AfterErr != "" && !t.after:
-			t.after = true
-			h.tell(ctx, "inbox-after/"+in.Name, "the server of the inbox "+in.Name+" refuses `after`", fmt.Sprintf(
-				"The inbox %s asks for after: %s. The server says:\n\n  %s\n\n"+
-					"The mails are stored and stay in the mailbox as they are; it is asked again every minute.", in.Name, in.After, s.AfterErr))
-		case s.AfterErr == "" && s.Connected:
-			t.after = false
-		}
-		h.troubles[in.Name] = t
+// inboxTroubles are what may be wrong with an inbox.
+func inboxTroubles(g *generation, in *config.Inbox, s *mailbox.Status) []inboxTrouble {
+	again := "it is tried again all the time."
+	if s.Refused {
+		again = "it is tried every ten minutes, since servers lock an account that is tried more often; a reload of quietpost tries it at once."
 	}
-	return nil
+	return []inboxTrouble{{
+		what: digest.Unreachable, is: !s.Connected && s.Err != "", over: s.Connected, since: s.Since,
+		begins: "the inbox " + in.Name + " cannot be read",
+		text: fmt.Sprintf("The inbox %s (%s on %s) has been out of reach since %s:\n\n  %s\n\n"+
+			"Its mails wait on the server and are taken in when it can be read again; %s\n`quietpost doctor` tries it step by step.",
+			in.Name, in.IMAP.Username, in.IMAP.Host, stamp(s.Since, g.cfg.TimeZone), s.Err, again),
+		ends:     "the inbox " + in.Name + " is read again",
+		endsText: fmt.Sprintf("The inbox %s can be read again since %s. What came meanwhile is being taken in.", in.Name, stamp(s.Since, g.cfg.TimeZone)),
+	}, {
+		what: digest.AfterRefused, is: s.AfterErr != "", over: s.Connected && s.AfterErr == "", since: s.AfterSince,
+		begins: "the server of the inbox " + in.Name + " refuses `after`",
+		text: fmt.Sprintf("The inbox %s asks for after: %s. Since %s the server says:\n\n  %s\n\n"+
+			"The mails are stored and stay in the mailbox as they are; it is asked again every minute.",
+			in.Name, in.After, stamp(s.AfterSince, g.cfg.TimeZone), s.AfterErr),
+		ends:     "the server of the inbox " + in.Name + " does what `after` asks for",
+		endsText: fmt.Sprintf("The inbox %s asks for after: %s. The server does that now, also with the mails that waited for it.", in.Name, in.After),
+	}}
+}
+
+// tickInboxes tells the operators of what has been wrong with an inbox for long, once, and once more when it is over. Rows
+// of Troubles remember it over a restart; what could not be told or remembered is tried again.
+func (h *house) tickInboxes(ctx context.Context, g *generation) (all error) {
+	now := h.e.now()
+	if h.inboxes == nil {
+		rows, err := h.store.Troubles(ctx)
+		if err != nil {
+			return err
+		}
+		h.inboxes = map[digest.Trouble]bool{}
+		for _, t := range rows {
+			h.inboxes[digest.Trouble{Source: t.Source, What: t.What}] = true
+		}
+	}
+	for i, b := range g.boxes {
+		s := b.Status()
+		for _, t := range inboxTroubles(g, &g.cfg.Inboxes[i], &s) {
+			all = errors.Join(all, h.tellInbox(ctx, g, now, g.cfg.Inboxes[i].Name, &t))
+		}
+	}
+	return all
+}
+
+func (h *house) tellInbox(ctx context.Context, g *generation, now time.Time, name string, t *inboxTrouble) (err error) {
+	key := digest.Trouble{Source: name, What: t.what}
+	switch told := h.inboxes[key]; {
+	case !told && t.is && now.Sub(t.since) >= inboxLasts && now.Sub(h.toldInbox[key]).Abs() >= inboxAgain:
+		err = g.builder.Tell(ctx, now, g.set, fmt.Sprintf("inbox/%s/%s/%d", name, t.what, t.since.Unix()), t.begins, t.text)
+		if err == nil {
+			err = h.store.BeginTrouble(ctx, digest.Trouble{Source: name, What: t.what, Since: t.since})
+		}
+		if err == nil {
+			h.inboxes[key], h.toldInbox[key] = true, now
+		}
+	case told && t.over:
+		err = g.builder.Tell(ctx, now, g.set, fmt.Sprintf("inbox-over/%s/%s/%d", name, t.what, h.toldInbox[key].Unix()), t.ends, t.endsText)
+		if err == nil {
+			err = h.store.EndTrouble(ctx, name, t.what)
+		}
+		if err == nil {
+			delete(h.inboxes, key)
+		}
+	default:
+		return nil
+	}
+	kick(h.outbox)
+	return err
 }

@@ -66,7 +66,10 @@ type house struct {
 	gen  atomic.Pointer[generation]
 	stop func() // ends the loops of the generation, and waits
 
-	troubles map[string]trouble // by inbox: what the operators were told; of one loop
+	// Of one loop: what the operators were told that is wrong with inboxes (without Since), nil before the store was asked,
+	// and when they were told last.
+	inboxes   map[digest.Trouble]bool
+	toldInbox map[digest.Trouble]time.Time
 
 	alerts chan struct{} // kicks: they only save waiting
 	outbox chan struct{}
@@ -99,8 +102,8 @@ func serve(e *env, file string, hup <-chan os.Signal, ready func(*house, net.Add
 	defer closing(&err, store.Close)
 
 	h := &house{e: e, log: log, file: file, store: store, desk: &digest.Desk{Store: store}, registry: prometheus.NewRegistry(),
-		troubles: map[string]trouble{},
-		alerts:   make(chan struct{}, 1), outbox: make(chan struct{}, 1), watch: watch{kick: make(chan struct{}, 1)}}
+		toldInbox: map[digest.Trouble]time.Time{},
+		alerts:    make(chan struct{}, 1), outbox: make(chan struct{}, 1), watch: watch{kick: make(chan struct{}, 1)}}
 	h.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	h.metrics = newMetrics(h.registry, store)
 	if h.instance, err = store.InstanceKey(e.ctx); err != nil {

@@ -57,6 +57,11 @@ func (*sourcesListCmd) Run(e *env) error {
 			for _, d := range digest.Diagnose(now, own, ranIn(daemon), had) {
 				v.Troubles = append(v.Troubles, d.What+": "+string(d.Why))
 			}
+			for _, t := range troubles {
+				if t.Source == v.Name && (t.What == digest.Unreachable || t.What == digest.AfterRefused) {
+					v.Troubles = append(v.Troubles, t.What+" since "+stamp(t.Since, cfg.TimeZone))
+				}
+			}
 			wrong := strings.Join(v.Troubles, "; ")
 			if wrong == "" {
 				wrong = "-"
