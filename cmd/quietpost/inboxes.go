@@ -49,6 +49,9 @@ func (h *house) inboxFaults(g *generation, going map[string]time.Duration) (out 
 			if f.Before = now.Sub(s.Since); s.Err != "" {
 				f.Text = in.IMAP.Username + " on " + in.IMAP.Host + ": " + s.Err
 			}
+			if s.Refused {
+				f.Text += ". A login that is refused is tried every ten minutes, since servers lock an account that is tried more often; a reload tries it at once"
+			}
 			out = append(out, f)
 		}
 		f = digest.Fault{Cause: digest.FaultAfter + "/" + in.Name, Text: s.AfterErr}

@@ -17,6 +17,9 @@ import (
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
 	"github.com/emersion/go-imap/v2/imapserver/imapmemserver"
+
+	"quietpost/config"
+	"quietpost/digest"
 )
 
 // serveIMAP serves an empty INBOX of user updates, password secret, on an address of the test's.
@@ -116,6 +119,56 @@ func TestInboxOutOfReachIsTold(t *testing.T) {
 	}
 }
 
+// An inbox that fails again soon after is told again, an hour after the first time; `sources list` shows it while it lasts.
+func TestInboxThatFailsAgainIsTold(t *testing.T) {
+	addr := freeAddr(t)
+	s := newService(t, "operators: [ops@example.com]\n")
+	s.must(s.stop())
+	s.write("updates.password", "secret\n")
+	s.append("inboxes:\n" + inboxOf("updates", addr, ""))
+	s.start()
+	s.eventually("inbox not reachable")
+	s.clock.set(s.clock.now().Add(11 * time.Minute))
+	s.inbox.wait(t, 1)
+	s.passes(time.Minute, time.Minute)
+	if code, out := s.command("sources", "list"); code != 0 || !strings.Contains(out, "cannot be read since ") {
+		t.Errorf("%d: %s", code, out)
+	}
+	connected := func(is bool) func() bool {
+		return func() bool { return s.house.gen.Load().boxes[0].Status().Connected == is }
+	}
+	srv := serveIMAP(t, addr)
+	s.until("it is read", connected(true))
+	s.passes(2*time.Minute, time.Minute)
+	if m := s.inbox.wait(t, 2)[1]; !strings.Contains(m.Header.Get("Subject"), "updates is read again") {
+		t.Errorf("told %v", m.Header)
+	}
+	srv.Close()
+	s.until("it is noticed", connected(false))
+	s.passes(65*time.Minute, 5*time.Minute)
+	if m := s.inbox.wait(t, 3)[2]; !strings.Contains(m.Header.Get("Subject"), "updates cannot be read") {
+		t.Errorf("told %v", m.Header)
+	}
+}
+
+// A login that is refused is told as that, and not tried until the account is locked.
+func TestRefusedLoginIsTold(t *testing.T) {
+	addr := freeAddr(t)
+	serveIMAP(t, addr)
+	s := newService(t, "operators: [ops@example.com]\n")
+	s.must(s.stop())
+	s.write("updates.password", "wrong\n")
+	s.append("inboxes:\n" + inboxOf("updates", addr, ""))
+	s.start()
+	s.eventually("inbox not reachable")
+	s.clock.set(s.clock.now().Add(11 * time.Minute))
+	m := s.inbox.wait(t, 1)[0]
+	body, err := io.ReadAll(m.Body)
+	if text := strings.Join(strings.Fields(string(body)), " "); err != nil || !strings.Contains(text, "login as updates") || !strings.Contains(text, "tried every ten minutes") {
+		t.Errorf("told %s, %v", body, err)
+	}
+}
+
 func (s *service) append(text string) {
 	s.t.Helper()
 	raw, err := os.ReadFile(s.file)
@@ -157,5 +210,18 @@ func TestDoctor(t *testing.T) {
 	var list []finding
 	if err := json.Unmarshal(out.Bytes(), &list); err != nil || len(list) < 8 || !list[0].OK || list[0].Probe != "disk" {
 		t.Errorf("%v %+v", err, list)
+	}
+}
+
+// What is said of a silent inbox is not what is said of a hook.
+func TestSilentInboxIsTold(t *testing.T) {
+	g := &generation{cfg: &loaded{Config: &config.Config{Inboxes: []config.Inbox{{Name: "updates", Address: "updates@example.com"}}}}}
+	d := &digest.Diagnosis{Trouble: digest.Trouble{Source: "updates", What: digest.Silent}, Why: "nothing for 3 days"}
+	_, text, err := (&house{}).troubleText(t.Context(), g, "updates", d)
+	if err != nil || !strings.Contains(text, "mail to updates@example.com") || strings.Contains(text, "hook") {
+		t.Errorf("%s, %v", text, err)
+	}
+	if _, text, err = (&house{}).troubleText(t.Context(), g, "jenkins", d); err != nil || !strings.Contains(text, "hook") {
+		t.Errorf("%s, %v", text, err)
 	}
 }

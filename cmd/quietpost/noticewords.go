@@ -45,7 +45,7 @@ func wordsOfCause(cfg *loaded, n *digest.Notice, since, now string) noticeWords 
 			"the clock is believed again", "It has been right for a while, or was set back. Retention goes on."}
 	case digest.FaultInbox:
 		return noticeWords{"the inbox " + name + " cannot be read", "The inbox " + name + " has been out of reach since " + since + ":\n\n  " + n.Text +
-			"\n\nIts mails wait on the server and are taken in when it can be read again; it is tried again all the time.\n" +
+			"\n\nIts mails wait on the server and are taken in when it can be read again; it is tried by itself.\n" +
 			"`quietpost doctor` tries it step by step.",
 			"the inbox " + name + " is read again", "What came meanwhile is being taken in."}
 	case digest.FaultAfter:

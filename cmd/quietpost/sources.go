@@ -57,6 +57,14 @@ func (*sourcesListCmd) Run(e *env) error {
 			for _, d := range digest.Diagnose(now, own, ranIn(daemon), had) {
 				v.Troubles = append(v.Troubles, d.What+": "+string(d.Why))
 			}
+			for _, t := range troubles {
+				switch t.What { // the daemon's own: see keepNotices
+				case digest.FaultInbox + "/" + v.Name:
+					v.Troubles = append(v.Troubles, "cannot be read since "+stamp(t.Since, cfg.TimeZone))
+				case digest.FaultAfter + "/" + v.Name:
+					v.Troubles = append(v.Troubles, "its server refuses `after` since "+stamp(t.Since, cfg.TimeZone))
+				}
+			}
 			wrong := strings.Join(v.Troubles, "; ")
 			if wrong == "" {
 				wrong = "-"

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"quietpost/config"
 	"quietpost/digest"
 )
 
@@ -89,6 +90,7 @@ func (h *house) tickWatch(ctx context.Context, g *generation) error {
 	if err != nil {
 		return err
 	}
+	names := g.cfg.sourceNames()
 	bySource, had := map[string][]digest.SourceHour{}, map[string]map[string]time.Time{}
 	for _, s := range hours {
 		bySource[s.Source] = append(bySource[s.Source], s)
@@ -104,7 +106,7 @@ func (h *house) tickWatch(ctx context.Context, g *generation) error {
 	}
 	ran := ranIn(bySource[""])
 	var all error
-	for _, name := range g.cfg.sourceNames() {
+	for _, name := range names {
 		all = errors.Join(all, h.diagnose(ctx, g, now, name, bySource[name], ran, had[name]))
 		delete(had, name)
 	}
@@ -139,7 +141,7 @@ func (h *house) diagnose(ctx context.Context, g *generation, now time.Time, name
 			continue
 		}
 		h.log.Warn("source", "source", name, "trouble", d.What, "why", string(d.Why))
-		subject, text, err := h.troubleText(ctx, name, &d)
+		subject, text, err := h.troubleText(ctx, g, name, &d)
 		if err == nil {
 			err = g.builder.Tell(ctx, now, g.set, d.What+"/"+name, subject, text)
 		}
@@ -167,10 +169,15 @@ func (h *house) diagnose(ctx context.Context, g *generation, now time.Time, name
 }
 
 // troubleText says what is wrong with a source, and what to do.
-func (h *house) troubleText(ctx context.Context, name string, d *digest.Diagnosis) (subject, text string, err error) {
+func (h *house) troubleText(ctx context.Context, g *generation, name string, d *digest.Diagnosis) (subject, text string, err error) {
 	const more = "\n\nYou are told once more when this is over."
-	switch d.What {
+	switch i := slices.IndexFunc(g.cfg.Inboxes, func(b config.Inbox) bool { return b.Name == name }); d.What {
 	case digest.Silent:
+		if i >= 0 {
+			return name + " is silent", "From the inbox " + name + " comes " + string(d.Why) + ". Perhaps mail to " + g.cfg.Inboxes[i].Address +
+				" does not arrive any more, or a filter moves it to another folder: write one to it, and look into the mailbox with a " +
+				"mail program.\n\n`quietpost doctor` tries the inbox step by step, `quietpost sources list` shows what each source last sent." + more, nil
+		}
 		return name + " is silent", "From the source " + name + " comes " + string(d.Why) + ". Perhaps its hook was switched off or fails: look at the " +
 			"tool's own page of deliveries.\n\n`quietpost sources list` shows what each source last sent." + more, nil
 	case digest.Refused:

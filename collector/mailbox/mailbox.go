@@ -106,7 +106,9 @@ type Status struct {
 	LastMail    time.Time // when a mail was last taken in
 	Behind      int       // mails that are listed and not yet taken in
 	Err         string    // why it is not connected
+	Refused     bool      // because the login is refused
 	AfterErr    string    // what the server says to `after`; empty while all is well
+	AfterSince  time.Time // from when on
 }
 
 // A Mailbox watches one inbox.
@@ -275,7 +277,7 @@ func (m *Mailbox) up() {
 	m.note(func(s *Status) {
 		if !s.Connected {
 			m.o.Log.Info("inbox connected", "host", m.o.Host, "folder", m.o.Folder)
-			s.Connected, s.Since, s.Err = true, now, ""
+			s.Connected, s.Since, s.Err, s.Refused = true, now, "", false
 		}
 		s.LastContact = now
 	})
@@ -295,7 +297,7 @@ func (m *Mailbox) down(err error) {
 		} else {
 			m.o.Log.Debug("inbox still not reachable", "error", text)
 		}
-		s.Err = text
+		s.Err, s.Refused = text, errors.As(err, new(*LoginError))
 	})
 }
 
@@ -304,6 +306,7 @@ func (m *Mailbox) behind(n int) { m.note(func(s *Status) { s.Behind = n }) }
 
 // refused tells of what the server says to `after`, once; nil is that it has done it.
 func (m *Mailbox) refused(err error) {
+	now := m.o.Now()
 	m.note(func(s *Status) {
 		switch {
 		case err == nil:
@@ -311,6 +314,7 @@ func (m *Mailbox) refused(err error) {
 		case s.AfterErr == "":
 			m.o.Log.Warn("inbox: the server does not do what `after` asks for; the mails are stored and stay as they are",
 				"after", m.o.After, "error", err)
+			s.AfterSince = now
 			fallthrough
 		default:
 			s.AfterErr = digest.OneLine(err.Error(), 300)
