@@ -55,7 +55,8 @@ const (
 	wideWindow = 20_000           // numbers; a wider window is read without bodies, so that memory stays bounded
 )
 
-// TickDigests cuts one edition for each subscription whose slot has come: all share one cut and one reading of the window.
+// TickDigests cuts one edition for each subscription whose slot has come: all share one cut and one reading of the window,
+// but for who was away for long, whose wide window must not cost the others the bodies of theirs.
 func (b *Builder) TickDigests(ctx context.Context, now time.Time, set *Settings) (t Tally, err error) {
 	due, err := b.Store.Due(ctx, now)
 	if err != nil || len(due) == 0 {
@@ -65,25 +66,46 @@ func (b *Builder) TickDigests(ctx context.Context, now time.Time, set *Settings)
 	if err != nil {
 		return t, err
 	}
+	var near, far []Due
+	for _, d := range due {
+		if cut-d.Subscription.Cursor > wideWindow {
+			far = append(far, d)
+		} else {
+			near = append(near, d)
+		}
+	}
+	err = errors.Join(b.cut(ctx, now, set, near, cut, &t), b.cut(ctx, now, set, far, cut, &t))
+	return t, err
+}
+
+// window reads what lies behind a cursor and up to a cut: the beginnings of bodies too, but not where it is wide.
+func (b *Builder) window(ctx context.Context, cursor, cut int64) ([]Item, error) {
+	if cut-cursor > wideWindow {
+		return b.Store.Window(ctx, cursor, cut, 0)
+	}
+	return b.Store.Window(ctx, cursor, cut, excerpt)
+}
+
+// cut serves the subscriptions that share a reading of the window.
+func (b *Builder) cut(ctx context.Context, now time.Time, set *Settings, due []Due, cut int64, t *Tally) error {
+	if len(due) == 0 {
+		return nil
+	}
 	oldest := cut
 	for i := range due {
 		oldest = min(oldest, due[i].Subscription.Cursor)
 	}
-	bodies := excerpt
-	if cut-oldest > wideWindow {
-		bodies = 0
-	}
-	window, err := b.Store.Window(ctx, oldest, cut, bodies)
+	window, err := b.window(ctx, oldest, cut)
 	if err != nil {
-		return t, err
+		return err
 	}
 	for i := range due {
 		if ctx.Err() != nil {
-			return t, ctx.Err()
+			return ctx.Err()
 		}
 		c, err := b.digest(ctx, now, set, &due[i], window, cut)
 		if err == nil {
-			err = b.commit(ctx, c, &t)
+			err = b.commit(ctx, c, t)
 		}
 		switch {
 		case errors.Is(err, ErrExists): // the slot was served before the clock was set back: only the next one is wrong
@@ -95,7 +117,7 @@ func (b *Builder) TickDigests(ctx context.Context, now time.Time, set *Settings)
 			t.Faults = append(t.Faults, fmt.Errorf("digest for %s: %w", due[i].Subscriber.Address, err))
 		}
 	}
-	return t, nil
+	return nil
 }
 
 func (b *Builder) commit(ctx context.Context, c Commit, t *Tally) error {

@@ -91,11 +91,7 @@ func (b *Builder) asked(ctx context.Context, now time.Time, set *Settings, d *Du
 	if !c.NextSlot.After(now) {
 		c.NextSlot = NextSlot(sched, loc, now, now)
 	}
-	bodies := excerpt
-	if cut-sub.Cursor > wideWindow {
-		bodies = 0
-	}
-	window, err := b.Store.Window(ctx, sub.Cursor, cut, bodies)
+	window, err := b.window(ctx, sub.Cursor, cut)
 	if err != nil {
 		return c, r, err
 	}

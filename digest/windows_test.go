@@ -53,3 +53,37 @@ func TestWindowsTileWhateverComesBetween(t *testing.T) {
 	h.want(h.at("2026-11-26 10:00:00").tick())
 	h.want(h.at("2026-11-26 11:00:00").tick(), "Window: 8-9")
 }
+
+// bodies is a Renderer that shows the beginnings of bodies.
+type bodies struct{ words }
+
+func (*bodies) Digest(v *digest.View) (digest.Rendered, error) {
+	l := &v.Grouping.Sections[0].Lines[0]
+	return digest.Rendered{Subject: v.Subject, Text: l.Title + ": " + l.Excerpt}, nil
+}
+
+// TestWhoWasAwayCostsNobodyTheirBodies: the window of a reader who comes back is so wide that it is read without bodies, and that of the
+// others who share the slot is not.
+func TestWhoWasAwayCostsNobodyTheirBodies(t *testing.T) {
+	h := newHouse(t, anaEntry, digest.Entry{Address: "ben@example.com", Projects: []string{"apollo"}, Schedule: "daily"})
+	h.builder.Renderer = &bodies{}
+	many := make([]digest.Item, 20_000)
+	for i := range many {
+		many[i] = digest.Item{Project: "zeus", Title: "Noise", Thread: "noise"}
+	}
+	_, err := h.intake.Accept(h.ctx, digest.Delivery{Items: many, Receipt: digest.Receipt{Source: "lab", Tool: "generic", Key: "many",
+		State: digest.Accepted, ReceivedAt: h.now}})
+	h.must(err)
+	people, err := h.store.Subscribers(h.ctx)
+	h.must(err)
+	people[1].State = digest.Paused
+	ben, err := h.store.SaveSubscriber(h.ctx, people[1])
+	h.must(err)
+	h.tick()
+	h.at("2026-11-23 09:00:00").tick()
+	h.post(digest.Item{Project: "apollo", Title: "News", Body: "Its background."})
+	ben.State = digest.Active
+	_, err = h.store.SaveSubscriber(h.ctx, ben)
+	h.must(err)
+	h.want(h.at("2026-11-24 09:00:00").tick(), "News: Its background.", "News: ")
+}
