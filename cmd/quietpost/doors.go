@@ -71,7 +71,11 @@ func mailOptions(in *config.Inbox) mailbox.Options {
 
 // again reads what a receipt kept. It fails where the source is gone, or where not all was kept.
 func (d *doors) again(ctx context.Context, r *digest.Receipt) (digest.Delivery, error) {
-	if place, _, cut := bytes.Cut(r.Header, []byte("\r\n")); cut && bytes.HasPrefix(place, []byte("X-Quietpost-Original: ")) {
+	if place, rest, cut := bytes.Cut(r.Header, []byte("\r\n")); cut && bytes.HasPrefix(place, []byte("X-Quietpost-Original: ")) {
+		if len(rest)+len(r.Raw) == 0 { // the server would not give it
+			return digest.Delivery{}, fmt.Errorf("it could not be fetched, so nothing of it was kept; it lies at %s: with a mail program, move it "+
+				"to another folder and back, then it is fetched anew", bytes.TrimPrefix(place, []byte("X-Quietpost-Original: ")))
+		}
 		return digest.Delivery{}, fmt.Errorf("it is above 5 MiB, so only its header and text were kept; the whole lies at %s",
 			bytes.TrimPrefix(place, []byte("X-Quietpost-Original: ")))
 	}

@@ -83,7 +83,12 @@ type fetched struct {
 // takeAll takes in the mails that were listed. While one batch is read and stored the next one is on its way.
 func (s *session) takeAll(ctx context.Context, entries []entry) error {
 	last := entries[len(entries)-1]
-	behind := len(entries)
+	behind, left := len(entries), 0
+	for _, e := range entries {
+		if !s.ours(e) {
+			left++
+		}
+	}
 	var next *fetched
 	alone, err := s.othersCome(entries)
 	if err != nil {
@@ -129,6 +134,9 @@ func (s *session) takeAll(ctx context.Context, entries []entry) error {
 		return err
 	}
 	s.m.behind(0)
+	if left > 0 {
+		s.m.o.Log.Info("inbox: mails from before first contact are left alone", "mails", left, "before", s.mark.Floor)
+	}
 	if s.mark.UID < last.uid { // the last ones were not ours, or are gone
 		return s.move(ctx, s.at(last))
 	}
@@ -213,28 +221,69 @@ func (s *session) take(ctx context.Context, f *fetched) error {
 	return nil
 }
 
-// fetch gets the bytes of a batch.
+// fetch gets the bytes of a batch. A mail that comes without is asked for once more: by its sequence number, since the
+// library knows an answer by its UID only where that stands before the text, and where no other answer with that UID came
+// first, of what somebody else has just done to the mail.
 func (s *session) fetch(batch []entry) (map[uint32]text, error) {
+	texts := map[uint32]text{}
+	if len(batch) == 0 { // a FETCH of nothing would end the connection
+		return texts, nil
+	}
 	var uids imap.UIDSet
-	total, most := int64(0), int64(0)
 	for _, e := range batch {
 		uids.AddNum(imap.UID(e.uid))
+	}
+	err := s.fetchInto(texts, uids, batch)
+	var missing []entry
+	if err == nil {
+		missing, err = s.stillThere(batch, texts)
+	}
+	if err == nil && len(missing) > 0 {
+		var numbers imap.SeqSet
+		for _, e := range missing {
+			numbers.AddNum(e.seq)
+		}
+		err = s.fetchInto(texts, numbers, missing)
+		if err == nil && slices.ContainsFunc(missing, func(e entry) bool { _, ok := texts[e.uid]; return !ok }) {
+			err = errNoText
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fetching mail: %w", err)
+	}
+	return texts, nil
+}
+
+// stillThere are the mails of a batch that came without a text and are not gone from the mailbox.
+func (s *session) stillThere(batch []entry, texts map[uint32]text) (missing []entry, err error) {
+	missing = slices.DeleteFunc(slices.Clone(batch), func(e entry) bool { _, ok := texts[e.uid]; return ok })
+	if len(missing) == 0 {
+		return nil, nil
+	}
+	there, _, err := s.list(missing[0].uid, missing[len(missing)-1].uid)
+	return slices.DeleteFunc(there, func(e entry) bool {
+		return !slices.ContainsFunc(missing, func(m entry) bool { return m.uid == e.uid })
+	}), err
+}
+
+// fetchInto asks for the texts of a batch by one command.
+func (s *session) fetchInto(texts map[uint32]text, set imap.NumSet, batch []entry) error {
+	total, most := int64(0), int64(0)
+	for _, e := range batch {
 		total += e.size
 		most = max(most, e.size)
-	}
-	if len(batch) == 0 { // a FETCH of nothing would end the connection
-		return nil, nil
 	}
 	// A size may be wrong by a little, or by much where a server keeps it in a broken cache: up to MaxMail is taken in any
 	// case, and what is larger than it was said to be is cut and told as what it is.
 	most = min(max(most+most/8, MaxMail+1), maxStream)
 	allowed := 2*total + most // in all; a server that lies about sizes must not fill our memory
-	texts := map[uint32]text{}
+	s.stray.Store(allowed)
+	defer s.stray.Store(0)
 	options := &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{
 		Peek: true, Partial: &imap.SectionPartial{Offset: 0, Size: most},
 	}}}
-	err := s.within(2*commandTime+time.Duration(total/slowest)*time.Second, func() error {
-		cmd := s.client.Fetch(uids, options)
+	return s.within(2*commandTime+time.Duration(total/slowest)*time.Second, func() error {
+		cmd := s.client.Fetch(set, options)
 		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
 			var uid uint32
 			var t *text
@@ -250,36 +299,13 @@ func (s *session) fetch(batch []entry) (map[uint32]text, error) {
 				}
 			}
 			s.guard.refill()
-			if t != nil {
+			if t != nil && slices.ContainsFunc(batch, func(e entry) bool { return e.uid == uid }) {
 				texts[uid] = *t
 				allowed -= t.size
 			}
 		}
 		return cmd.Close()
 	})
-	if err == nil {
-		err = s.allThere(batch, texts)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("fetching mail: %w", err)
-	}
-	return texts, nil
-}
-
-// allThere tells whether the mails that came without a text are gone from the mailbox. One that is still there was left
-// out, by a server that could not read it, or told what another has done to it in its stead.
-func (s *session) allThere(batch []entry, texts map[uint32]text) error {
-	missing := slices.DeleteFunc(slices.Clone(batch), func(e entry) bool { _, ok := texts[e.uid]; return ok })
-	if len(missing) == 0 {
-		return nil
-	}
-	still, _, err := s.list(missing[0].uid, missing[len(missing)-1].uid)
-	for _, e := range missing {
-		if err == nil && slices.ContainsFunc(still, func(there entry) bool { return there.uid == e.uid }) {
-			err = errNoText
-		}
-	}
-	return err
 }
 
 // literal reads one mail's bytes. The budget grows by a mail's size only when its literal begins, so that answers

@@ -90,7 +90,10 @@ func (s *session) login(ctx context.Context) error {
 		// Runs in the goroutine that reads: it must not block, nor send a command.
 		Expunge: func(uint32) { s.guard.spoke() },
 		Fetch: func(msg *imapclient.FetchMessageData) {
-			for msg.Next() != nil { // it has to be read to its end
+			for item := msg.Next(); item != nil; item = msg.Next() { // it has to be read to its end
+				if body, ok := item.(imapclient.FetchItemDataBodySection); ok && body.Literal != nil && s.stray.Add(-body.Literal.Size()) >= 0 {
+					s.guard.allow(body.Literal.Size())
+				}
 			}
 			s.guard.spoke()
 		},

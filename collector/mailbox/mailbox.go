@@ -163,7 +163,7 @@ func New(o Options) (*Mailbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inbox %s: %w", o.Name, err)
 	}
-	m := &Mailbox{o: o, read: reader.Read, readTime: 30 * time.Second, again: 2 * time.Second, patience: refusedTime}
+	m := &Mailbox{o: o, read: reader.Read, readTime: 30 * time.Second, again: 500 * time.Millisecond, patience: refusedTime}
 	m.local, m.host, _ = strings.Cut(address, "@")
 	if len(m.o.Accept) == 0 {
 		m.o.Accept = []string{"*@" + m.host}

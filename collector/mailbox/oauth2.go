@@ -181,7 +181,11 @@ func (o *OAuth2) keep(k keptToken) error {
 	if err != nil {
 		return fmt.Errorf("keeping the refresh token: %w", errors.Join(err, os.Remove(f.Name())))
 	}
-	return nil
+	d, err := os.Open(dir) // the name has to be on disk too: the old token may be void already
+	if err == nil {
+		err = errors.Join(d.Sync(), d.Close())
+	}
+	return err
 }
 
 // giveTo makes files those of a folder's owner: what root writes beside the service (doctor) the service has to read.
@@ -210,7 +214,8 @@ func (o *OAuth2) refusal(err error) error {
 	if !errors.As(err, &answer) {
 		return fmt.Errorf("asking %s for a token: %w", o.tokenURL(), err)
 	}
-	if answer.Response != nil && answer.Response.StatusCode >= 500 {
+	if code := answer.ErrorCode; answer.Response != nil && (answer.Response.StatusCode >= 500 ||
+		answer.Response.StatusCode == http.StatusTooManyRequests || code == "temporarily_unavailable" || code == "server_error") {
 		return fmt.Errorf("asking %s for a token: it answers %s", o.tokenURL(), answer.Response.Status)
 	}
 	what := answer.ErrorCode

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -270,5 +271,21 @@ func TestHints(t *testing.T) {
 		if got := hint(c.host, c.oauth); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q", c.host, got)
 		}
+	}
+}
+
+// A provider that is busy refuses nobody: its next try is soon, and nobody is told to get a new token.
+func TestBusyProvider(t *testing.T) {
+	for status, body := range map[int]string{429: `{"error":"too_many_requests"}`, 400: `{"error":"temporarily_unavailable"}`, 503: "later"} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			fmt.Fprint(w, body)
+		}))
+		o := &OAuth2{TokenURL: s.URL, ClientID: "id", RefreshToken: secret("r0"), Kept: filepath.Join(t.TempDir(), "x", "k.json"), Now: time.Now}
+		if _, err := o.Token(t.Context()); err == nil || errors.As(err, new(*LoginError)) || !strings.Contains(err.Error(), fmt.Sprint(status)) {
+			t.Errorf("%d: %v", status, err)
+		}
+		s.Close()
 	}
 }

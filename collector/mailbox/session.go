@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -26,6 +27,7 @@ type session struct {
 	stop   func() bool
 	kick   chan struct{} // a word of the server that there is new mail
 	idle   bool
+	stray  atomic.Int64 // bytes of mails that may come in answers which the library takes for nobody's
 
 	mark    digest.Mark
 	pending *pending // read and not yet stored
@@ -212,6 +214,7 @@ func (s *session) at(e entry) digest.Mark {
 // An entry is a mail as listed.
 type entry struct {
 	uid     uint32
+	seq     uint32 // its number in the mailbox, until one before it goes
 	size    int64
 	arrived time.Time // INTERNALDATE; zero: the server does not say
 }
@@ -270,7 +273,7 @@ func (s *session) listOnce(from, to uint32) (entries []entry, more bool, err err
 	err = s.within(4*commandTime, func() error {
 		cmd := s.client.Fetch(behind, &imap.FetchOptions{UID: true, RFC822Size: true, InternalDate: true})
 		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
-			var e entry
+			e := entry{seq: msg.SeqNum}
 			for item := msg.Next(); item != nil; item = msg.Next() {
 				switch item := item.(type) {
 				case imapclient.FetchItemDataUID:

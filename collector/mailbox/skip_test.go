@@ -327,8 +327,8 @@ func TestReadDeadlinesAreOurs(t *testing.T) {
 	if err := g.SetReadDeadline(time.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	go theirs.Write([]byte("hello"))
-	if n, err := g.Read(make([]byte, 10)); n != 5 || err != nil {
+	go theirs.Write([]byte("* OK\r\n"))
+	if n, err := g.Read(make([]byte, 10)); n != 6 || err != nil {
 		t.Errorf("read %d, %v", n, err)
 	}
 }
@@ -351,5 +351,32 @@ func TestFaultsOfOursEndTheSession(t *testing.T) {
 	s.pending.add(digest.Delivery{Mark: &digest.Mark{}}, time.Time{})
 	if err := s.flush(t.Context()); err == nil || !strings.Contains(err.Error(), "a fault in quietpost itself") {
 		t.Errorf("storing: %v", err)
+	}
+}
+
+// A server may tell the UID behind the text, however long that is.
+func TestUIDBehindTheText(t *testing.T) {
+	in := newIntake()
+	long := strings.ReplaceAll(mailOf("long")+strings.Repeat("More of it.\n", 20_000), "\n", "\r\n")
+	raw := map[int]string{3: strings.ReplaceAll(mailOf("mail 3"), "\n", "\r\n"), 5: long, 9: strings.ReplaceAll(mailOf("mail 9"), "\n", "\r\n")}
+	uids := []int{3, 5, 9}
+	port := script(t, func(_ net.Conn, tag, line string) string {
+		if !asks(line) {
+			return polite(tag, line, uids...)
+		}
+		var b strings.Builder
+		asked := strings.Fields(line)
+		for i, uid := range uids {
+			if strings.HasPrefix(line, "UID") && slices.Contains(uidsOf(line), uid) ||
+				asked[0] == "FETCH" && slices.Contains(uidsOf("UID "+line), i+1) {
+				fmt.Fprintf(&b, "* %d FETCH (BODY[]<0> {%d}\r\n%s UID %d)\r\n", i+1, len(raw[uid]), raw[uid], uid)
+			}
+		}
+		return b.String() + tag + " OK done\r\n"
+	})
+	m, _ := run(t, hostile(t, port, in))
+	eventually(t, "all three", func() bool { return len(in.titles()) == 3 })
+	if got := in.titles(); !slices.Equal(got, []string{"mail 3", "long", "mail 9"}) || m.Status().Err != "" {
+		t.Errorf("took %q, %s", got, m.Status().Err)
 	}
 }
