@@ -140,6 +140,7 @@ func TestBounds(t *testing.T) {
 		"deep HTML":           "Content-Type: text/html\n\n" + strings.Repeat("<div><blockquote>", 20_000) + "x",
 		"wide table":          "Content-Type: text/html\n\n<table>" + strings.Repeat("<tr>"+strings.Repeat("<td>x", 100), 500),
 		"a span of millions":  "Content-Type: text/html\n\n<table><tr><td colspan=99999999 rowspan=99999999>x<td>y<tr><td>z<td>w</table>",
+		"nested and tiny":     "Content-Type: text/html\n\n" + strings.Repeat("<div style=font-size:0>", 450) + strings.Repeat("<b style=x>", 4_000) + "<i style=font-size:9px>x",
 		"many uuencoded":      "Subject: a\n\n" + strings.Repeat("begin 644 x\n", 20_000),
 		"a large report": "From: mailer-daemon@x\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\n" +
 			strings.Repeat("user@example.com unknown\n", 9_000) + "--b\nContent-Type: message/delivery-status\n\n" +

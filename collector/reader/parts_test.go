@@ -81,3 +81,16 @@ func TestTitleOfText(t *testing.T) {
 		}
 	}
 }
+
+// TestHiddenText: what nobody sees is not read, and what a framework only seems to hide is.
+func TestHiddenText(t *testing.T) {
+	for html, want := range map[string]string{
+		`<div style="display:none">pre</div><p>News</p>`: "News", `<div style="max-height:0;overflow:hidden">pre</div><p>News</p>`: "News", `<span style="opacity: 0.0">pre</span><p>News</p>`: "News",
+		`<div style="font-size:0">pre</div><p>News</p>`: "News", `<div hidden>pre</div><p>News</p>`: "News", `<div style="opacity:0.9;max-height:0.5em">News</div>`: "News",
+		`<table><tr><td style="direction:ltr;font-size:0px;padding:20px 0;text-align:center;"><div class="mj-column-per-100" style="font-size:0px;text-align:left;"><table role="presentation"><tr><td style="font-size:0px;padding:10px 25px;"><div style="font-family:Ubuntu;font-size:13px;line-height:1;color:#000;">News</div></td></tr></table></div></td></tr></table>`: "News",
+	} {
+		if r := Read([]byte("Subject: a\r\nContent-Type: text/html\r\n\r\n"+html), Options{}); r.Body != want {
+			t.Errorf("%s: %q, want %q", html, r.Body, want)
+		}
+	}
+}
