@@ -69,6 +69,7 @@ func (r *Reading) readSubject(known func(string) bool) {
 			r.Urgent = "the subject says [urgent]"
 		}
 	}
+	r.Line = digest.OneLine(rest, digest.MaxTitle)
 	r.Title = digest.OneLine(r.takeTags(rest, known), digest.MaxTitle)
 }
 
