@@ -32,6 +32,18 @@ var (
 		`נושא|الموضوع|موضوع|主题|主旨|件名|제목|относно|zadeva|chủ đề|tema|temats|teema|perihal|เรื่อง`)
 )
 
+// footerWords are the first words of what footer and footerHead ask for.
+var footerWords = setOf(`reply|you|to|this|the|diese|ce|este|esta|questo|dit|virus|virenfrei|sans|libre|livre|https|http|scanned|l|please|think|view|mailing|confidentiality|disclaimer|legal|important|notice|` +
+	`vertraulichkeitshinweis|haftungsausschluss|rechtlicher|avis|aviso|nota|avvertenza`)
+
+// sentWords are the English words that what a program says of itself begins with, sentEnds the verbs that other languages end it
+// with, and deviceStems what one of it mentions.
+var (
+	sentWords   = setOf(`sent|get|from|download`)
+	sentEnds    = regexp.MustCompile(`^(?:(?:von|mit|diese (?:nachricht|e-mail|mail) wurde) .{2,80}gesendet|.{2,60}(?:dan|den) gönderildi|.{2,40}(?:から送信|에서 보냄)|outlook .{2,60}(?:beziehen|downloaden|herunterladen|を入手|edinin))[.)\]> ]*$`)
+	deviceStems = strings.Split(strings.NewReplacer(`\b`, "", `\`, "").Replace(devices), "|")
+)
+
 func setOf(words string) map[string]bool {
 	set := map[string]bool{}
 	for _, w := range strings.Split(words, "|") {
@@ -41,8 +53,10 @@ func setOf(words string) map[string]bool {
 }
 
 // device are the programs and things that mail is sent from.
-const device = `(?:iphon|ipad|ipod|android|samsung|galaxy|huawei|xiaomi|redmi|pixel|nokia|motorola|blackberry|windows|outlook|gmail|yahoo|proton|gmx|web\.de|t-online|spark|k-9|airmail|tutanota|mail\b|e-mail|` +
-	`\bapp\b|application|aplikac|mobil|handy|telefon|téléphone|teléfono|smartphone|tablet|portable|móvil|cellulare|celular|gerät|dispositivo|toestel|почт|телефон|смартфон|устройств|планшет|приложени|手机|手機|携帯|휴대)`
+const device = `(?:` + devices + `)`
+
+const devices = `iphon|ipad|ipod|android|samsung|galaxy|huawei|xiaomi|redmi|pixel|nokia|motorola|blackberry|windows|outlook|gmail|yahoo|proton|gmx|web\.de|t-online|spark|k-9|airmail|tutanota|` +
+	`\bapp\b|application|aplikac|mobil|handy|telefon|téléphone|teléfono|smartphone|tablet|portable|móvil|cellulare|celular|gerät|dispositivo|toestel|почт|телефон|смартфон|устройств|планшет|приложени|手机|手機|携帯|휴대`
 
 var (
 	// "On Mon, 2 Nov 2026 at 10:00, Ana <ana@example.com> wrote:", whatever the language: the verb at its end, or before
@@ -82,11 +96,10 @@ var (
 	sentFrom = regexp.MustCompile(`(?i)^[-–—\s\[(<]*(?:(?:sent|get|from my|download) ?` +
 		`(?:by \S+|from (?:my|mobile|mail for|yahoo|outlook|windows|samsung|proton|type|the|a|an|gmail|blue|k-9|your)\b|from (?:[\w-]+ ?){1,4}$|from mail\b|via\b|` +
 		`with (?:airmail|spark|proton|unibox|k-9|mailtrack|superhuman|\w+$)|using\b|outlook for\b|.{0,20}iphone.{0,12}|.{0,20}(?:android|ipad|blackberry|samsung|huawei|xiaomi).{0,20})[\])>]*|` +
-		`(?:gesendet|envoyé|envoi|enviad[oa]|enviat|inviat[oa]|verstuurd|verzonden|skickat|sendt|wysłan[eo]|odesláno|odoslané|lähetetty|отправлено|надіслано|изпратено|послато|poslano|elküldve|küldve|trimis|` +
-		`στάλθηκε|dikirim|đã gửi|được gửi|saadetud|išsiųsta|nosūtīts) ?(?:von|mit|über|aus|de|depuis|à partir|avec|par|via|desde|do|da|dal|dall'|con|vanaf|met|från|fra|med|z|ze|za|przez|s|с|из|з|зі|от|az?|από|dari|từ|) ?.{0,45}` + device + `|` +
+		`(?:gesendet|envoyé|envoi|enviad[oa]|enviat|inviat[oa]|verstuurd|verzonden|skickat|sendt|wysłan[eo]|odesláno|odoslané|отправлено|надіслано|изпратено|послато|poslano|elküldve|küldve|trimis|` +
+		`στάλθηκε|dikirim|đã gửi|được gửi|saadetud|išsiųsta|nosūtīts) (?:von|mit|über|aus|de|d|depuis|à partir|avec|par|via|desde|do|da|dal|dall|con|vanaf|met|från|fra|med|z|ze|za|przez|s|с|из|з|зі|от|az?|από|dari|từ)[ '’].{0,45}` + device + `|lähetetty .{0,20}(?:iphon|ipad|android|samsung|puhelim|laitte)|` +
 		`(?:أرسل|مرسل|נשלח|发自|發自|从我的|從我的|나의 ).{0,20}` + device + `|provenance : courrier pour windows|` +
 		`(?:get|télécharge[rz]|obtenez|obtenir|hol(?:en)? sie sich|hol dir|obtener|obtén|obter|obtenha|baixar|ottieni|scarica|hämta|skaffa|hent|last ned|få|pobierz|získejte|stáhnout|stiahnuť|hanki|загрузить|скачать|получить|获取|取得|obțineți|λήψη)\b.{0,20} outlook .{0,25}(?:ios|android|windows|mac))`)
-	sentFromLast = regexp.MustCompile(`(?i)^.{0,60}` + device + `.{0,30}?(?:gesendet|gönderildi|から送信|傳送|传送|에서 보냄|を入手|beziehen|downloaden|herunterladen|edinin)[.)\]>]*$`)
 
 	// Closings that stand alone above a name.
 	closing = regexp.MustCompile(`(?i)^(?:(?:with )?(?:best|kind|warm|many|kindest|warmest)(?: (?:regards|wishes))?|regards|sincerely(?: yours)?|yours(?: (?:truly|sincerely|faithfully))?|cheers|br|rgds|` +
