@@ -224,10 +224,10 @@ func cutFooter(lines []string) []string {
 		if isQuoted(lines[i]) || text == "" || !footerWords[firstWord(text)] && strings.Trim(text, "_-=") != "" { // as the expressions have it, only quicker
 			continue
 		}
-		below := strings.Join(lines[i:min(len(lines), i+4)], " ")
+		below := strings.Join(lines[i+1:min(len(lines), i+4)], " ")
 		rule := len(text) >= 2 && (strings.Trim(text, "_") == "" || strings.Trim(text, "_-=") == "" && i > 0 && plainLine(lines[i-1]) == "") // below words it is a heading's
-		if !footer.MatchString(text) && !(rule && listFooter.MatchString(below)) &&
-			!(footerHead.MatchString(text) && footerBody.MatchString(below[len(lines[i]):])) && !(footerHead.MatchString(text) && footerBody.MatchString(text[9:])) {
+		head := footerHead.FindStringIndex(text)
+		if !footer.MatchString(text) && !(rule && listFooter.MatchString(below)) && !(head != nil && footerBody.MatchString(text[head[1]:]+" "+below)) {
 			continue
 		}
 		for i > 0 && (isRule(lines[i-1]) || plainLine(lines[i-1]) == "—") {
