@@ -124,6 +124,7 @@ var (
 	listFooter = regexp.MustCompile(`(?i)mailing list|google groups|unsubscribe|/mailman/|listinfo`)
 
 	// What a gateway puts above the text of mail from outside.
-	banner = regexp.MustCompile(`(?i)^\W*(?:\[?external\]?\W*$|(?:caution|warning|achtung|attention|vorsicht|external(?: e-?mail| sender)?|think)\b.{0,40}(?:e-?mail|message|nachricht|sender|mail)\b.{0,80}(?:outside|external|extern|unknown|originat|caution)|` +
+	banner = regexp.MustCompile(`(?i)^\W*(?:\[?external\]?\W*$|(?:caution|warning|achtung|attention|vorsicht|external(?: e-?mail| sender)?|think)\W{1,3}(?:before you click\W{1,3})?(?:the sender of )?(?:this|the|diese|dies ist eine|ce|este|questa|dit|external)\b.{0,20}(?:e-?mail|message|nachricht|mail|sender)\b.{0,12}\b(?:is|was|has|comes?|came|originat\w*|kommt|stammt|wurde|ist|provient|proviene|vient)\b.{0,40}(?:outside|external|extern)|` +
+		`(?:caution|warning)\W{1,3}external (?:e-?mail|message|sender)\b|external (?:e-?mail|message|sender)\W{1,3}(?:do not|exercise|be careful|use caution|think)|` +
 		`this (?:e-?mail|message) (?:originated|came|was sent) from outside|diese (?:e-?mail|nachricht) (?:kommt|stammt) von (?:außerhalb|extern)|you don't often get email from|some people who received this message don't often)`)
 )
