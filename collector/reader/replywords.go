@@ -107,7 +107,7 @@ var (
 		`(?:un )?(?:cordial )?saludos?(?: cordiales)?|atentamente|cordiali saluti|distinti saluti|saluti|atenciosamente|cumprimentos|abraços|` +
 		`met vriendelijke groet(?:en)?|groet(?:en|jes)?|mvh|med vänlig(?:a)? hälsning(?:ar)?|vänliga hälsningar|hälsningar|med venlig hilsen|vennlig hilsen|hilsen|pozdrawiam|z poważaniem|` +
 		`s pozdravem|s pozdravom|lep pozdrav|pozdrav|all the best|best|take care|bien à (?:toi|vous)|amicalement|cordialmente|un abrazo|com os melhores cumprimentos|melhores cumprimentos|abraço|` +
-		`(?:mit )?(?:freundlichen?|besten?|herzlichen?|lieben?|viele|schöne) grüßen? aus \S+|beste groet(?:en)?|cu stimă|με εκτίμηση|בברכה|مع (?:أطيب )?التحي(?:ات|ة)|تحياتي|よろしくお願い(?:いた|致)?します|감사합니다|고맙습니다|谢谢|謝謝|kveðja|parhain terveisin|üdv|lugupidamisega|ar cieņu|pagarbiai|` +
+		`(?:mit )?(?:freundlichen?|besten?|herzlichen?|lieben?|viele|schöne) grüßen? aus \S+|beste groet(?:en)?|cu stimă|με εκτίμηση|בברכה|مع (?:أطيب )?التحي(?:ات|ة)|تحياتي|よろしくお願い(?:いた|致)?します|kveðja|parhain terveisin|üdv|lugupidamisega|ar cieņu|pagarbiai|` +
 		`ystävällisin terveisin|terveisin|üdvözlettel|saygılarımla|с уважением|с наилучшими пожеланиями|З повагою|此致|祝好|よろしくお願いします|敬具)[\p{So}\s,.!。،~]*$`)
 	nameLike = regexp.MustCompile(`^[\p{Lu}\p{Lo}][\p{L}.'’-]*(?: (?:[\p{Lu}\p{Lo}][\p{L}.'’-]*|van|von|de|der|da|di|la|le|bin|al)){0,4}$`)
 
