@@ -50,15 +50,18 @@ func ParseCommand(line string, named map[string]string, now time.Time, loc *time
 	return c, err
 }
 
-// verbIn is the verb that a line begins with, past what people say to be kind and a project in square brackets, and the words
-// behind it.
+// verbIn is the verb that a line begins with, past what people say to be kind and what stands before it in
+// square brackets: a project, or a gateway's warning. rest are the words behind it.
 func verbIn(line string) (verb string, rest []string) {
 	words := strings.Fields(line)
 	if len(words) == 0 || len(line) > 500 {
 		return "", nil
 	}
-	if len(words) > 1 && strings.HasPrefix(words[0], "[") && strings.HasSuffix(words[0], "]") {
-		words = append(words[1:], words[0])
+	if lead, after, ok := strings.Cut(strings.TrimSpace(line), "]"); ok && strings.HasPrefix(lead, "[") && strings.TrimSpace(after) != "" {
+		words = strings.Fields(after)
+		if lead = strings.ToLower(lead[1:]); !gateways[lead] && !strings.Contains(lead, " ") {
+			words = append(words, lead)
+		}
 	}
 	for len(words) > 1 && courtesies[strings.ToLower(bare(words[0]))] {
 		words = words[1:]

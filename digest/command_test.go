@@ -76,6 +76,8 @@ func TestParseCommand(t *testing.T) {
 		"Please remove me from this list":                         "unsubscribe [] '' ''",
 		"I want to unsubscribe from apollo":                       "unsubscribe [apollo] '' ''",
 		"my settings":                                             "settings [] '' ''",
+		"[EXTERNAL] unsubscribe":                                  "unsubscribe [] '' ''",
+		"[Suspected spam] subscribe apollo":                       "subscribe [apollo] '' ''",
 		"[apollo] subscribe weekly":                               "subscribe [apollo] 'weekly' ''",
 		"Unsubscribe | quietpost":                                 "unsubscribe [] '' ''",
 		"subscribe apollo daily 9am Berlin":                       "subscribe [apollo] '0 9 * * MON-FRI' 'Europe/Berlin'",

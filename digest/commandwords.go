@@ -37,6 +37,9 @@ var weekdays = map[string]string{"monday": "MON", "tuesday": "TUE", "wednesday":
 	"saturday": "SAT", "sunday": "SUN", "mon": "MON", "tue": "TUE", "tues": "TUE", "wed": "WED", "thu": "THU", "thur": "THU",
 	"thurs": "THU", "fri": "FRI", "sat": "SAT", "sun": "SUN", "montag": "MON", "dienstag": "TUE", "mittwoch": "WED", "donnerstag": "THU", "freitag": "FRI", "samstag": "SAT", "sonntag": "SUN"}
 
+// gateways are words in square brackets that gateways put before subjects.
+var gateways = map[string]bool{"external": true, "ext": true, "extern": true, "externe": true, "spam": true, "spam?": true, "caution": true, "suspicious": true, "urgent": true}
+
 // zoneOf is the zone of that name, written in any case; empty if there is none.
 func zoneOf(word string) string {
 	switch strings.ToUpper(word) {

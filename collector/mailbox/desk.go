@@ -16,7 +16,7 @@ import (
 // deskMail is what the desk wants to know of a mail.
 func (m *Mailbox) deskMail(r *reader.Reading, part, key string, arrived time.Time) digest.DeskMail {
 	d := digest.DeskMail{Key: key, At: arrived, Inbox: m.local + "@" + m.host, From: r.From.Address, MessageID: r.MessageID,
-		Answers: r.AllIDs(), Subject: r.Title, Text: r.Body, ToDesk: part == "desk" || part == "" && r.Command != ""}
+		Answers: r.AllIDs(), Subject: r.Line, Text: r.Body, ToDesk: part == "desk" || part == "" && r.Command != ""}
 	if r.Command != "" {
 		d.Subject = r.Command
 	}

@@ -74,6 +74,7 @@ func TestWhatTheDeskIsHanded(t *testing.T) {
 		want string // "subject|text|token|to desk", or why not
 	}{
 		{"From: eve@elsewhere.example\nTo: updates+desk@example.com\nSubject: Re: subscribe apollo\n\nhello\n", "subscribe apollo|hello||true"},
+		{"From: ana@example.com\nTo: updates+desk@example.com\nSubject: Re: [apollo] subscribe #zeus\n\n\n", "[apollo] subscribe #zeus|||true"},
 		{"From: ana@example.com\nTo: updates.desk@example.com\nSubject: x\n\nsettings\n", "x|settings||true"},
 		{"From: ana@example.com\nTo: updates@example.com\nSubject: Subscribe apollo daily\n\n\n", "subscribe apollo daily|||true"},
 		{"From: ana@example.com\nTo: updates+c-c.1-x.y@example.com\nSubject: Re: Please confirm\n\nyes\n", "Please confirm|yes|c.1-x.y|false"},

@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +12,9 @@ import (
 // An event is the first one of a calendar part (RFC 5545), as far as a reader of news wants it.
 type event struct {
 	Method, UID, Summary, Location, Organizer, Status string
+	Answer                                            string // of who was invited: ACCEPTED, DECLINED, TENTATIVE
 	Start, End                                        time.Time
+	Duration                                          time.Duration
 	WholeDay                                          bool
 	Zone                                              string // as written, where it is no zone that is known here
 }
@@ -80,6 +83,12 @@ func (e *event) take(name string, params map[string]string, value string) {
 		if e.Organizer = digest.OneLine(params["CN"], 100); e.Organizer == "" {
 			e.Organizer = digest.OneLine(strings.TrimPrefix(strings.ToLower(value), "mailto:"), 100)
 		}
+	case "ATTENDEE":
+		if e.Answer == "" {
+			e.Answer = strings.ToUpper(params["PARTSTAT"])
+		}
+	case "DURATION":
+		e.Duration = icalDuration(value)
 	case "DTSTART":
 		e.Start, e.WholeDay, e.Zone = icalTime(params, value)
 	case "DTEND":
@@ -129,14 +138,37 @@ func icalTime(params map[string]string, value string) (t time.Time, wholeDay boo
 	return t, err == nil, ""
 }
 
+var icalSpan = regexp.MustCompile(`^\+?P(?:(\d{1,3})W)?(?:(\d{1,3})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:\d{1,6}S)?)?$`)
+
+// icalDuration reads a span of time (RFC 5545, section 3.3.6), to the minute; zero for what is none.
+func icalDuration(value string) (d time.Duration) {
+	m := icalSpan.FindStringSubmatch(strings.TrimSpace(value))
+	if m == nil {
+		return 0
+	}
+	for i, unit := range []time.Duration{7 * 24 * time.Hour, 24 * time.Hour, time.Hour, time.Minute} {
+		n, _ := strconv.Atoi(m[i+1])
+		d += time.Duration(n) * unit
+	}
+	return d
+}
+
 // words are the event in a line or two, Markdown.
 func (e *event) words() string {
 	var b strings.Builder
 	switch {
 	case e.Method == "CANCEL" || e.Status == "CANCELLED":
 		b.WriteString("Cancelled: ")
+	case e.Method == "REPLY" && e.Answer == "ACCEPTED":
+		b.WriteString("Accepted: ")
+	case e.Method == "REPLY" && e.Answer == "DECLINED":
+		b.WriteString("Declined: ")
+	case e.Method == "REPLY" && e.Answer == "TENTATIVE":
+		b.WriteString("Perhaps: ")
 	case e.Method == "REPLY":
 		b.WriteString("Answer to: ")
+	case e.Method == "COUNTER":
+		b.WriteString("Another time is proposed: ")
 	}
 	b.WriteString(e.Summary)
 	if e.Summary == "" {
@@ -163,7 +195,11 @@ func (e *event) when() string {
 		return e.Start.Format(day)
 	}
 	s := e.Start.Format(day + ", 15:04")
-	if end := e.End; end.After(e.Start) {
+	end := e.End
+	if end.IsZero() {
+		end = e.Start.Add(e.Duration)
+	}
+	if end.After(e.Start) {
 		if end.Sub(e.Start) < 24*time.Hour {
 			s += "–" + end.In(e.Start.Location()).Format("15:04")
 		} else {
@@ -184,7 +220,7 @@ func (e *event) state() string {
 	switch {
 	case e.Method == "CANCEL" || e.Status == "CANCELLED":
 		return "cancelled"
-	case e.Method == "REPLY":
+	case e.Method == "REPLY", e.Method == "COUNTER":
 		return ""
 	}
 	return "invited"

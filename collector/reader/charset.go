@@ -24,9 +24,9 @@ import (
 // charsetText turns bytes of a charset into UTF-8. A label may lie: bytes beyond ASCII that are good UTF-8 are UTF-8, and
 // what a charset cannot be is tried in those of the same language.
 func charsetText(label string, data []byte) string {
-	label = strings.ToLower(strings.Trim(label, " \t\"'"))
+	label, _, _ = strings.Cut(strings.ToLower(strings.Trim(label, " \t\"'")), ";")
 	switch label {
-	case "utf-8", "utf8", "us-ascii", "ascii", "", "unknown-8bit", "x-unknown", "default", "binary":
+	case "utf-8", "utf8", "utf_8", "utf8mb4", "utf-8-sig", "cp65001", "unicode-1-1-utf-8", "us-ascii", "ascii", "", "unknown-8bit", "x-unknown", "default", "binary":
 		return looseUTF8(data)
 	case "utf-7", "unicode-1-1-utf-7", "x-unicode-2-0-utf-7":
 		return utf7(data)
@@ -34,7 +34,7 @@ func charsetText(label string, data []byte) string {
 	if !strings.HasPrefix(label, "utf-") && !strings.HasPrefix(label, "iso-2022") && !isASCII(string(data)) && valid(data) {
 		return strings.ToValidUTF8(string(data), "\uFFFD")
 	}
-	r, err := charset.Reader(label, bytes.NewReader(data))
+	r, err := charsetReader(label, bytes.NewReader(data))
 	if err != nil {
 		return looseUTF8(data)
 	}
@@ -51,6 +51,36 @@ func charsetText(label string, data []byte) string {
 		}
 	}
 	return text
+}
+
+var (
+	isoLabel = regexp.MustCompile(`^(?:x-)?(?:iso|csiso)?[-_ ]?8859[-_ ](\d{1,2})$`)
+	winLabel = regexp.MustCompile(`^(?:x-)?(?:win|windows|cp|ms|ansi)[-_ ]?(125\d)$`)
+	dosLabel = regexp.MustCompile(`^(?:x-)?(?:cp|dos|ibm|oem)[-_ ]?(437|850|852|855|858|860|862|863|865|866)$`)
+
+	// otherLabels are names of charsets that no registry has and that programs write.
+	otherLabels = map[string]string{"cp932": "shift_jis", "ms932": "shift_jis", "iso-2022-jp-2": "iso-2022-jp", "iso-2022-jp-ms": "iso-2022-jp", "iso-2022-jp-3": "iso-2022-jp",
+		"eucjp": "euc-jp", "euc_jp": "euc-jp", "latin-1": "iso-8859-1", "latin-2": "iso-8859-2", "latin-9": "iso-8859-15", "latin9": "iso-8859-15", "ansi": "windows-1252", "ansi_x3.110-1983": "iso-8859-1",
+		"ks_c_5601": "euc-kr", "ksc5601": "euc-kr", "cp949": "euc-kr", "uhc": "euc-kr", "cp936": "gbk", "cp950": "big5", "maccyrillic": "x-mac-cyrillic", "mac": "macintosh", "macroman": "macintosh"}
+)
+
+// charsetReader is charset.Reader, for what programs write instead of a charset's name too.
+func charsetReader(label string, in io.Reader) (io.Reader, error) {
+	label = strings.ToLower(label)
+	r, err := charset.Reader(label, in)
+	if err == nil {
+		return r, nil
+	}
+	other := otherLabels[label]
+	for prefix, form := range map[string]*regexp.Regexp{"iso-8859-": isoLabel, "windows-": winLabel, "ibm": dosLabel} {
+		if m := form.FindStringSubmatch(label); m != nil {
+			other = prefix + m[1]
+		}
+	}
+	if other == "" {
+		return nil, err
+	}
+	return charset.Reader(other, in)
 }
 
 // relatives are the other charsets of a label's language.
@@ -122,7 +152,7 @@ func speaks(label string) bool {
 	case "", "utf-8", "utf8", "us-ascii", "ascii", "unknown-8bit", "x-unknown", "binary", "utf-7":
 		return false
 	}
-	_, err := charset.Reader(label, strings.NewReader(""))
+	_, err := charsetReader(label, strings.NewReader(""))
 	return err == nil
 }
 

@@ -32,11 +32,15 @@ func TestCorpus(t *testing.T) {
 			t.Fatal(err)
 		}
 		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		start := time.Now()
-		r := Read(raw, Options{})
-		took := time.Since(start)
-		runtime.ReadMemStats(&after)
+		var r Reading
+		took := time.Hour
+		for range 3 { // the least of three: the machine has other work
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			r = Read(raw, Options{})
+			took = min(took, time.Since(start))
+			runtime.ReadMemStats(&after)
+		}
 		if took > worst {
 			worst, worstFile = took, file
 		}

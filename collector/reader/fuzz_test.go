@@ -1,6 +1,8 @@
 package reader
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -19,6 +21,24 @@ func FuzzRead(f *testing.F) {
 	for _, c := range replyCases {
 		f.Add([]byte("Subject: Re: x\r\nIn-Reply-To: <1@x>\r\n\r\n" + c.text))
 		f.Add([]byte("Subject: Re: x\r\nContent-Type: text/html\r\n\r\n<div>" + strings.ReplaceAll(c.text, "\n", "<br>") + "</div>"))
+	}
+	for _, c := range serverReports {
+		f.Add([]byte(c.mail))
+	}
+	for _, h := range quoteHeads {
+		f.Add([]byte("Subject: Re: x\r\nIn-Reply-To: <1@x>\r\n\r\nFine.\r\n\r\n" + h.head + "\r\n> old\r\n"))
+	}
+	for _, c := range htmlReplies {
+		f.Add([]byte("Subject: Re: x\r\nContent-Type: text/html\r\n\r\n" + c.html))
+	}
+	f.Add([]byte("Content-Type: application/pkcs7-mime\r\n\r\n" + ber(0x30, der(0x06, string(oidSigned))+ber(0xa0, ber(0x30, der(0x02, "\x01")+ber(0x30, der(0x06, "x")+ber(0xa0, ber(0x24, der(0x04, "a: b\r\n\r\nx")))))))))
+	if root := os.Getenv("QUIETPOST_CORPUS"); root != "" { // real mails are the best seeds
+		files, _ := filepath.Glob(filepath.Join(root, "mail", "*", "*.eml"))
+		for _, file := range files {
+			if raw, err := os.ReadFile(file); err == nil && len(raw) < 20_000 {
+				f.Add(raw)
+			}
+		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		r := Read(raw, Options{KnownProject: func(string) bool { return true }})

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/emersion/go-message/charset"
 	"github.com/emersion/go-message/textproto"
 
 	"quietpost/digest"
@@ -200,7 +199,7 @@ func addresses(v string, hint func() string) []Address {
 			v = charsetText(label, []byte(v))
 		}
 	}
-	parser := mail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: charset.Reader}}
+	parser := mail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: charsetReader}}
 	if list, err := parser.ParseList(looseUTF8([]byte(v))); err == nil {
 		for _, a := range list[:min(len(list), maxPeople)] {
 			address := normal(a.Address)

@@ -2,6 +2,7 @@ package reader
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 
 	"github.com/JohannesKaufmann/html-to-markdown/v2/converter"
@@ -54,7 +55,10 @@ func htmlToMarkdown(s string) (out string) {
 }
 
 // A cleaner takes out of a parsed mail what is not for reading.
-type cleaner struct{ nodes int }
+type cleaner struct {
+	nodes int
+	looks int // into elements below others
+}
 
 func (c *cleaner) clean(n *html.Node) {
 	for child := n.FirstChild; child != nil; {
@@ -62,7 +66,7 @@ func (c *cleaner) clean(n *html.Node) {
 		if c.nodes++; c.nodes > maxNodes {
 			return
 		}
-		if child.Type == html.CommentNode || child.Type == html.ElementNode && unread(child) {
+		if child.Type == html.CommentNode || child.Type == html.ElementNode && c.unread(child) {
 			n.RemoveChild(child)
 		} else {
 			c.clean(child)
@@ -75,16 +79,47 @@ func (c *cleaner) clean(n *html.Node) {
 }
 
 // unread tells the elements whose content nobody sees.
-func unread(n *html.Node) bool {
+func (c *cleaner) unread(n *html.Node) bool {
 	switch n.DataAtom {
 	case atom.Script, atom.Style, atom.Head, atom.Title, atom.Template, atom.Svg, atom.Math, atom.Object, atom.Iframe,
 		atom.Noscript, atom.Form, atom.Input, atom.Button, atom.Select, atom.Textarea, atom.Video, atom.Audio:
 		return n.DataAtom != atom.Form && n.DataAtom != atom.Button
 	}
-	style := strings.ToLower(strings.Join(strings.Fields(attr(n, "style")), ""))
-	return strings.Contains(style, "display:none") || strings.Contains(style, "visibility:hidden") ||
-		strings.Contains(style, "mso-hide:all") || strings.Contains(style, "font-size:0;") ||
-		strings.Contains(style, "font-size:0px")
+	style := styleOf(n)
+	return hasAttr(n, "hidden") || hiding.MatchString(style) || tiny.MatchString(style) && !c.isResized(n)
+}
+
+var (
+	hiding = regexp.MustCompile(`(?:^|;)(?:display:none|visibility:hidden|mso-hide:all|(?:max-height|opacity):0(?:px|pt|em|%|\.0+)?)(?:;|!|$)`)
+	tiny   = regexp.MustCompile(`(?:^|;)font-size:0(?:px|pt|em|%|\.0+)?(?:;|!|$)`)
+	sized  = regexp.MustCompile(`(?:^|;)font(?:-size)?:[^;]*[1-9]`)
+)
+
+func styleOf(n *html.Node) string {
+	return strings.ToLower(strings.Join(strings.Fields(attr(n, "style")), ""))
+}
+
+// isResized tells an element whose text of no size is none: frameworks (MJML) write that on what holds all columns, to take
+// out the space between them, and give the text in it a size again.
+func (c *cleaner) isResized(n *html.Node) bool {
+	for d := range n.Descendants() {
+		if c.looks++; c.looks > 5*maxNodes {
+			return true
+		}
+		if d.Type == html.ElementNode && sized.MatchString(styleOf(d)) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasAttr(n *html.Node, key string) bool {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return true
+		}
+	}
+	return false
 }
 
 // simplify makes an element plainer: an image becomes its alternative text, a link that does not lead to the web or to

@@ -70,16 +70,27 @@ func TestMIME(t *testing.T) {
 
 func TestInvitations(t *testing.T) {
 	head := "From: eve@example.com\nSubject: Planning\nContent-Type: multipart/alternative; boundary=x\n\n--x\n\nPlease come.\n--x\nContent-Type: text/calendar; method=%\n\nBEGIN:VCALENDAR\nMETHOD:%\nBEGIN:VTIMEZONE\nTZID:Europe/Berlin\nBEGIN:STANDARD\nDTSTART:16010101T030000\nEND:STANDARD\nEND:VTIMEZONE\nBEGIN:VEVENT\nUID:42@example.com\n" +
-		"SUMMARY:Planning\\, second\n  round\nDTSTART;TZID=Europe/Berlin:20261201T100000\nDTEND;TZID=Europe/Berlin:20261201T113000\nORGANIZER;CN=\"Eve: E.\":mailto:eve@example.com\nLOCATION:Room 4\nBEGIN:VALARM\nSUMMARY:not this\nEND:VALARM\nEND:VEVENT\nEND:VCALENDAR\n--x--\n"
+		"SUMMARY:Planning\\, second\n  round\nDTSTART;TZID=Europe/Berlin:20261201T100000\nDTEND;TZID=Europe/Berlin:20261201T113000\nORGANIZER;CN=\"Eve: E.\":mailto:eve@example.com\nLOCATION:Room 4\nATTENDEE;PARTSTAT=DECLINED;CN=Ben:mailto:ben@example.com\nBEGIN:VALARM\nSUMMARY:not this\nEND:VALARM\nEND:VEVENT\nEND:VCALENDAR\n--x--\n"
 	for method, want := range map[string]struct{ event, state, due, body string }{
 		"REQUEST": {"calendar.request", "invited", "2026-12-01",
 			"Planning, second round\nWhen: Tue 1 December 2026, 10:00–11:30 (Europe/Berlin)\nWhere: Room 4\nBy: Eve: E.\n\nPlease come."},
+		"REPLY": {"calendar.reply", "", "2026-12-01",
+			"Declined: Planning, second round\nWhen: Tue 1 December 2026, 10:00–11:30 (Europe/Berlin)\nWhere: Room 4\nBy: Eve: E.\n\nPlease come."},
 		"CANCEL": {"calendar.cancel", "cancelled", "",
 			"Cancelled: Planning, second round\nWhen: Tue 1 December 2026, 10:00–11:30 (Europe/Berlin)\nWhere: Room 4\nBy: Eve: E.\n\nPlease come."},
 	} {
 		r := Read([]byte(crlf(strings.ReplaceAll(head, "%", method))), Options{})
 		if r.Event != want.event || r.State != want.state || r.Due != want.due || r.Body != want.body || r.Thread != "calendar/42@example.com" {
 			t.Errorf("%s: %s %s %s %s\n%s", method, r.Event, r.State, r.Due, r.Thread, r.Body)
+		}
+	}
+}
+
+func TestIcalDuration(t *testing.T) {
+	for value, want := range map[string]time.Duration{"PT1H": time.Hour, "PT1H30M": 90 * time.Minute, "P1DT2H": 26 * time.Hour, "P2W": 14 * 24 * time.Hour, "+PT15M": 15 * time.Minute,
+		"": 0, "P": 0, "-PT15M": 0, "PT99999999999H": 0, "nonsense": 0} {
+		if got := icalDuration(value); got != want {
+			t.Errorf("%q: %v, want %v", value, got, want)
 		}
 	}
 }
@@ -140,6 +151,7 @@ func TestBounds(t *testing.T) {
 		"deep HTML":           "Content-Type: text/html\n\n" + strings.Repeat("<div><blockquote>", 20_000) + "x",
 		"wide table":          "Content-Type: text/html\n\n<table>" + strings.Repeat("<tr>"+strings.Repeat("<td>x", 100), 500),
 		"a span of millions":  "Content-Type: text/html\n\n<table><tr><td colspan=99999999 rowspan=99999999>x<td>y<tr><td>z<td>w</table>",
+		"nested and tiny":     "Content-Type: text/html\n\n" + strings.Repeat("<div style=font-size:0>", 450) + strings.Repeat("<b style=x>", 4_000) + "<i style=font-size:9px>x",
 		"many uuencoded":      "Subject: a\n\n" + strings.Repeat("begin 644 x\n", 20_000),
 		"a large report": "From: mailer-daemon@x\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\n" +
 			strings.Repeat("user@example.com unknown\n", 9_000) + "--b\nContent-Type: message/delivery-status\n\n" +

@@ -81,3 +81,30 @@ func TestTitleOfText(t *testing.T) {
 		}
 	}
 }
+
+// TestHiddenText: what nobody sees is not read, and what a framework only seems to hide is.
+func TestHiddenText(t *testing.T) {
+	for html, want := range map[string]string{
+		`<div style="display:none">pre</div><p>News</p>`: "News", `<div style="max-height:0;overflow:hidden">pre</div><p>News</p>`: "News", `<span style="opacity: 0.0">pre</span><p>News</p>`: "News",
+		`<div style="font-size:0">pre</div><p>News</p>`: "News", `<div hidden>pre</div><p>News</p>`: "News", `<div style="opacity:0.9;max-height:0.5em">News</div>`: "News",
+		`<table><tr><td style="direction:ltr;font-size:0px;padding:20px 0;text-align:center;"><div class="mj-column-per-100" style="font-size:0px;text-align:left;"><table role="presentation"><tr><td style="font-size:0px;padding:10px 25px;"><div style="font-family:Ubuntu;font-size:13px;line-height:1;color:#000;">News</div></td></tr></table></div></td></tr></table>`: "News",
+	} {
+		if r := Read([]byte("Subject: a\r\nContent-Type: text/html\r\n\r\n"+html), Options{}); r.Body != want {
+			t.Errorf("%s: %q, want %q", html, r.Body, want)
+		}
+	}
+}
+
+// TestOddCharsets: names of charsets that stand in no registry.
+func TestOddCharsets(t *testing.T) {
+	for label, c := range map[string]struct{ bytes, want string }{
+		"win-1251": {"\xcf\xf0\xe8", "При"}, "cp-1251": {"\xcf\xf0\xe8", "При"}, "iso8859_1": {"\xe4", "ä"}, "8859-1": {"\xe4", "ä"}, "Latin-1": {"\xe4", "ä"}, "latin-9": {"\xa4", "€"},
+		"cp-850": {"\x84", "ä"}, "DOS-862": {"\x80", "א"}, "cp932": {"\x82\xa0", "あ"}, "eucJP": {"\xa4\xa2", "あ"}, "cp949": {"\xc7\xd1", "한"}, "ks_c_5601": {"\xc7\xd1", "한"},
+		"ISO-2022-JP-MS": {"\x1b$B$\"\x1b(B", "あ"}, "utf8mb4": {"ä", "ä"}, "utf_8": {"ä", "ä"}, "UTF-8;": {"ä", "ä"}, "no-such-thing": {"ä", "ä"}, "x-nothing": {"\xe4", "ä"},
+	} {
+		raw := "From: =?" + strings.TrimSuffix(label, ";") + "?B?" + base64.StdEncoding.EncodeToString([]byte(c.bytes)) + "?= <ana@example.com>\r\nSubject: a\r\nContent-Type: text/plain; charset=\"" + label + "\"\r\n\r\n" + c.bytes
+		if r := Read([]byte(raw), Options{}); r.Body != c.want || r.From.Name != c.want {
+			t.Errorf("%s: %q, %q, want %q", label, r.Body, r.From.Name, c.want)
+		}
+	}
+}

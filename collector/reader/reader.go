@@ -76,6 +76,7 @@ type Reading struct {
 
 	// From the subject: what is left when the marks are taken out, and the marks.
 	Title   string
+	Line    string // the subject without "Re:" and the like, its marks still in it
 	Kind    string // digest.KindDecision, …, or empty
 	Project string // a known project's key, or empty
 	Tags    []string

@@ -2,6 +2,7 @@ package reader
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -220,13 +221,13 @@ const longestFooter = 60
 func cutFooter(lines []string) []string {
 	for i := footerFrom(lines); i < len(lines); i++ {
 		text := plainLine(lines[i])
-		if isQuoted(lines[i]) || text == "" {
+		if isQuoted(lines[i]) || text == "" || !footerWords[firstWord(text)] && strings.Trim(text, "_-=") != "" { // as the expressions have it, only quicker
 			continue
 		}
-		below := strings.Join(lines[i:min(len(lines), i+4)], " ")
+		below := strings.Join(lines[i+1:min(len(lines), i+4)], " ")
 		rule := len(text) >= 2 && (strings.Trim(text, "_") == "" || strings.Trim(text, "_-=") == "" && i > 0 && plainLine(lines[i-1]) == "") // below words it is a heading's
-		if !footer.MatchString(text) && !(rule && listFooter.MatchString(below)) &&
-			!(footerHead.MatchString(text) && footerBody.MatchString(below[len(lines[i]):])) && !(footerHead.MatchString(text) && footerBody.MatchString(text[9:])) {
+		head := footerHead.FindStringIndex(text)
+		if !footer.MatchString(text) && !(rule && listFooter.MatchString(below)) && !(head != nil && footerBody.MatchString(text[head[1]:]+" "+below)) {
 			continue
 		}
 		for i > 0 && (isRule(lines[i-1]) || plainLine(lines[i-1]) == "—") {
@@ -238,6 +239,15 @@ func cutFooter(lines []string) []string {
 		return lines
 	}
 	return lines
+}
+
+// firstWord is a line's first word, lower-case, without the signs before it and what is not a letter behind.
+func firstWord(text string) string {
+	text = strings.TrimLeft(text, "-—–_*=<[( ")
+	if i := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsLetter(r) }); i >= 0 {
+		text = text[:i]
+	}
+	return strings.ToLower(text[:min(len(text), 40)])
 }
 
 // footerFrom is where a footer may begin at the earliest.
@@ -296,7 +306,7 @@ func cutSentFrom(lines []string) []string {
 		if bare := plainLine(links.ReplaceAllString(lines[last-1], "$1")); bare != "" {
 			text = bare
 		}
-		if text != "" && !(len(text) < 120 && (sentFrom.MatchString(text) || sentFromLast.MatchString(text))) && strings.Trim(text, "-_*#~=+ᐧ ") != "" {
+		if text != "" && !(len(text) < 120 && praisesItself(text)) && strings.Trim(text, "-_*#~=+ᐧ ") != "" {
 			break
 		}
 		last--
@@ -305,6 +315,16 @@ func cutSentFrom(lines []string) []string {
 		return lines
 	}
 	return lines[:last]
+}
+
+// praisesItself tells a line such as "Sent from my iPhone".
+func praisesItself(text string) bool {
+	lower := strings.ToLower(text)
+	mentions := slices.ContainsFunc(deviceStems, func(stem string) bool { return strings.Contains(lower, stem) })
+	if mentions && sentEnds.MatchString(lower) {
+		return true
+	}
+	return (mentions || sentWords[firstWord(text)]) && sentFrom.MatchString(text)
 }
 
 // cutClosing cuts "Regards," with the name and address below it. What could be more than a name stays.

@@ -32,6 +32,18 @@ var (
 		`נושא|الموضوع|موضوع|主题|主旨|件名|제목|относно|zadeva|chủ đề|tema|temats|teema|perihal|เรื่อง`)
 )
 
+// footerWords are the first words of what footer and footerHead ask for.
+var footerWords = setOf(`reply|you|to|this|the|diese|ce|este|esta|questo|dit|virus|virenfrei|sans|libre|livre|https|http|scanned|l|please|think|view|mailing|confidentiality|disclaimer|legal|important|notice|` +
+	`vertraulichkeitshinweis|haftungsausschluss|rechtlicher|avis|aviso|nota|avvertenza`)
+
+// sentWords are the English words that what a program says of itself begins with, sentEnds the verbs that other languages end it
+// with, and deviceStems what one of it mentions.
+var (
+	sentWords   = setOf(`sent|get|from|download`)
+	sentEnds    = regexp.MustCompile(`^(?:(?:von|mit|diese (?:nachricht|e-mail|mail) wurde) .{2,80}gesendet|.{2,60}(?:dan|den) gönderildi|.{2,40}(?:から送信|에서 보냄)|outlook .{2,60}(?:beziehen|downloaden|herunterladen|を入手|edinin))[.)\]> ]*$`)
+	deviceStems = strings.Split(strings.NewReplacer(`\b`, "", `\`, "").Replace(devices), "|")
+)
+
 func setOf(words string) map[string]bool {
 	set := map[string]bool{}
 	for _, w := range strings.Split(words, "|") {
@@ -41,8 +53,10 @@ func setOf(words string) map[string]bool {
 }
 
 // device are the programs and things that mail is sent from.
-const device = `(?:iphon|ipad|ipod|android|samsung|galaxy|huawei|xiaomi|redmi|pixel|nokia|motorola|blackberry|windows|outlook|gmail|yahoo|proton|gmx|web\.de|t-online|spark|k-9|airmail|tutanota|mail\b|e-mail|` +
-	`\bapp\b|application|aplikac|mobil|handy|telefon|téléphone|teléfono|smartphone|tablet|portable|móvil|cellulare|celular|gerät|dispositivo|toestel|почт|телефон|смартфон|устройств|планшет|приложени|手机|手機|携帯|휴대)`
+const device = `(?:` + devices + `)`
+
+const devices = `iphon|ipad|ipod|android|samsung|galaxy|huawei|xiaomi|redmi|pixel|nokia|motorola|blackberry|windows|outlook|gmail|yahoo|proton|gmx|web\.de|t-online|spark|k-9|airmail|tutanota|` +
+	`\bapp\b|application|aplikac|mobil|handy|telefon|téléphone|teléfono|smartphone|tablet|portable|móvil|cellulare|celular|gerät|dispositivo|toestel|почт|телефон|смартфон|устройств|планшет|приложени|手机|手機|携帯|휴대`
 
 var (
 	// "On Mon, 2 Nov 2026 at 10:00, Ana <ana@example.com> wrote:", whatever the language: the verb at its end, or before
@@ -82,11 +96,10 @@ var (
 	sentFrom = regexp.MustCompile(`(?i)^[-–—\s\[(<]*(?:(?:sent|get|from my|download) ?` +
 		`(?:by \S+|from (?:my|mobile|mail for|yahoo|outlook|windows|samsung|proton|type|the|a|an|gmail|blue|k-9|your)\b|from (?:[\w-]+ ?){1,4}$|from mail\b|via\b|` +
 		`with (?:airmail|spark|proton|unibox|k-9|mailtrack|superhuman|\w+$)|using\b|outlook for\b|.{0,20}iphone.{0,12}|.{0,20}(?:android|ipad|blackberry|samsung|huawei|xiaomi).{0,20})[\])>]*|` +
-		`(?:gesendet|envoyé|envoi|enviad[oa]|enviat|inviat[oa]|verstuurd|verzonden|skickat|sendt|wysłan[eo]|odesláno|odoslané|lähetetty|отправлено|надіслано|изпратено|послато|poslano|elküldve|küldve|trimis|` +
-		`στάλθηκε|dikirim|đã gửi|được gửi|saadetud|išsiųsta|nosūtīts) ?(?:von|mit|über|aus|de|depuis|à partir|avec|par|via|desde|do|da|dal|dall'|con|vanaf|met|från|fra|med|z|ze|za|przez|s|с|из|з|зі|от|az?|από|dari|từ|) ?.{0,45}` + device + `|` +
+		`(?:gesendet|envoyé|envoi|enviad[oa]|enviat|inviat[oa]|verstuurd|verzonden|skickat|sendt|wysłan[eo]|odesláno|odoslané|отправлено|надіслано|изпратено|послато|poslano|elküldve|küldve|trimis|` +
+		`στάλθηκε|dikirim|đã gửi|được gửi|saadetud|išsiųsta|nosūtīts) (?:von|mit|über|aus|de|d|depuis|à partir|avec|par|via|desde|do|da|dal|dall|con|vanaf|met|från|fra|med|z|ze|za|przez|s|с|из|з|зі|от|az?|από|dari|từ)[ '’].{0,45}` + device + `|lähetetty .{0,20}(?:iphon|ipad|android|samsung|puhelim|laitte)|` +
 		`(?:أرسل|مرسل|נשלח|发自|發自|从我的|從我的|나의 ).{0,20}` + device + `|provenance : courrier pour windows|` +
 		`(?:get|télécharge[rz]|obtenez|obtenir|hol(?:en)? sie sich|hol dir|obtener|obtén|obter|obtenha|baixar|ottieni|scarica|hämta|skaffa|hent|last ned|få|pobierz|získejte|stáhnout|stiahnuť|hanki|загрузить|скачать|получить|获取|取得|obțineți|λήψη)\b.{0,20} outlook .{0,25}(?:ios|android|windows|mac))`)
-	sentFromLast = regexp.MustCompile(`(?i)^.{0,60}` + device + `.{0,30}?(?:gesendet|gönderildi|から送信|傳送|传送|에서 보냄|を入手|beziehen|downloaden|herunterladen|edinin)[.)\]>]*$`)
 
 	// Closings that stand alone above a name.
 	closing = regexp.MustCompile(`(?i)^(?:(?:with )?(?:best|kind|warm|many|kindest|warmest)(?: (?:regards|wishes))?|regards|sincerely(?: yours)?|yours(?: (?:truly|sincerely|faithfully))?|cheers|br|rgds|` +
@@ -94,7 +107,7 @@ var (
 		`(?:un )?(?:cordial )?saludos?(?: cordiales)?|atentamente|cordiali saluti|distinti saluti|saluti|atenciosamente|cumprimentos|abraços|` +
 		`met vriendelijke groet(?:en)?|groet(?:en|jes)?|mvh|med vänlig(?:a)? hälsning(?:ar)?|vänliga hälsningar|hälsningar|med venlig hilsen|vennlig hilsen|hilsen|pozdrawiam|z poważaniem|` +
 		`s pozdravem|s pozdravom|lep pozdrav|pozdrav|all the best|best|take care|bien à (?:toi|vous)|amicalement|cordialmente|un abrazo|com os melhores cumprimentos|melhores cumprimentos|abraço|` +
-		`(?:mit )?(?:freundlichen?|besten?|herzlichen?|lieben?|viele|schöne) grüßen? aus \S+|beste groet(?:en)?|cu stimă|με εκτίμηση|בברכה|مع (?:أطيب )?التحي(?:ات|ة)|تحياتي|よろしくお願い(?:いた|致)?します|감사합니다|고맙습니다|谢谢|謝謝|kveðja|parhain terveisin|üdv|lugupidamisega|ar cieņu|pagarbiai|` +
+		`(?:mit )?(?:freundlichen?|besten?|herzlichen?|lieben?|viele|schöne) grüßen? aus \S+|beste groet(?:en)?|cu stimă|με εκτίμηση|בברכה|مع (?:أطيب )?التحي(?:ات|ة)|تحياتي|よろしくお願い(?:いた|致)?します|kveðja|parhain terveisin|üdv|lugupidamisega|ar cieņu|pagarbiai|` +
 		`ystävällisin terveisin|terveisin|üdvözlettel|saygılarımla|с уважением|с наилучшими пожеланиями|З повагою|此致|祝好|よろしくお願いします|敬具)[\p{So}\s,.!。،~]*$`)
 	nameLike = regexp.MustCompile(`^[\p{Lu}\p{Lo}][\p{L}.'’-]*(?: (?:[\p{Lu}\p{Lo}][\p{L}.'’-]*|van|von|de|der|da|di|la|le|bin|al)){0,4}$`)
 
@@ -111,6 +124,7 @@ var (
 	listFooter = regexp.MustCompile(`(?i)mailing list|google groups|unsubscribe|/mailman/|listinfo`)
 
 	// What a gateway puts above the text of mail from outside.
-	banner = regexp.MustCompile(`(?i)^\W*(?:\[?external\]?\W*$|(?:caution|warning|achtung|attention|vorsicht|external(?: e-?mail| sender)?|think)\b.{0,40}(?:e-?mail|message|nachricht|sender|mail)\b.{0,80}(?:outside|external|extern|unknown|originat|caution)|` +
+	banner = regexp.MustCompile(`(?i)^\W*(?:\[?external\]?\W*$|(?:caution|warning|achtung|attention|vorsicht|external(?: e-?mail| sender)?|think)\W{1,3}(?:before you click\W{1,3})?(?:the sender of )?(?:this|the|diese|dies ist eine|ce|este|questa|dit|external)\b.{0,20}(?:e-?mail|message|nachricht|mail|sender)\b.{0,12}\b(?:is|was|has|comes?|came|originat\w*|kommt|stammt|wurde|ist|provient|proviene|vient)\b.{0,40}(?:outside|external|extern)|` +
+		`(?:caution|warning)\W{1,3}external (?:e-?mail|message|sender)\b|external (?:e-?mail|message|sender)\W{1,3}(?:do not|exercise|be careful|use caution|think)|` +
 		`this (?:e-?mail|message) (?:originated|came|was sent) from outside|diese (?:e-?mail|nachricht) (?:kommt|stammt) von (?:außerhalb|extern)|you don't often get email from|some people who received this message don't often)`)
 )

@@ -18,9 +18,9 @@ var kindTags = map[string]string{
 // Prefixes by which mail programs mark an answer or a forwarded mail in many languages, lower-case.
 var (
 	replyPrefixes = []string{"re", "aw", "sv", "antw", "antwort", "odp", "vs", "ynt", "ref", "res", "rif", "回复", "回覆",
-		"答复", "返信", "תגובה", "رد", "απ", "на", "hf", "bls", "vá", "ad"}
+		"答复", "返信", "תגובה", "رد", "απ", "на", "hf", "bls", "vá", "ad", "réf", "odg", "отв", "отг", "відп", "답장", "回信"}
 	forwardPrefixes = []string{"fwd", "fw", "wg", "vb", "vl", "doorst", "tr", "rv", "enc", "pd", "ilt", "i", "转发", "轉寄",
-		"転送", "הועבר", "إعادة توجيه", "πρθ", "továbbítás", "trs", "fs"}
+		"転送", "הועבר", "إعادة توجيه", "πρθ", "továbbítás", "trs", "fs", "prosl", "пересл", "전달", "inoltra", "reenv"}
 	prefix   = regexp.MustCompile(`^(\p{L}[\p{L} ]{0,19})(?:\s?[\[(]?\d{1,3}[\])]?)?\s?[:：]\s*`)
 	brackets = regexp.MustCompile(`\[([^\[\]]{1,100})\]`)
 	hashTag  = regexp.MustCompile(`^#(\p{L}[\p{L}\p{N}_-]{0,49})[.,;:!?]?$`)
@@ -69,6 +69,7 @@ func (r *Reading) readSubject(known func(string) bool) {
 			r.Urgent = "the subject says [urgent]"
 		}
 	}
+	r.Line = digest.OneLine(rest, digest.MaxTitle)
 	r.Title = digest.OneLine(r.takeTags(rest, known), digest.MaxTitle)
 }
 
