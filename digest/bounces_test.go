@@ -267,6 +267,54 @@ func TestCatchUpMovesNothing(t *testing.T) {
 	}
 }
 
+// TestAClockThatIsSetWhileAMailIsOnItsWay: what another sender holds is not taken, however long it seems to have been.
+func TestAClockThatIsSetWhileAMailIsOnItsWay(t *testing.T) {
+	for _, jump := range []time.Duration{time.Hour, 20 * time.Hour, -20 * time.Hour} {
+		h := newHouse(t, anaEntry)
+		other := *h.sender
+		sent := 0
+		h.server.answer = func(*digest.Message) error {
+			if sent++; sent == 1 {
+				h.now = h.now.Add(jump)
+				if done, err := other.Batch(h.ctx); err != nil || len(done) > 0 {
+					t.Errorf("after %v another sender did %v, %v", jump, done, err)
+				}
+			}
+			return nil
+		}
+		h.post(digest.Item{Project: "apollo", Title: "Fire", Urgent: true})
+		h.tick()
+		if sent != 1 {
+			t.Errorf("after %v it was sent %d times", jump, sent)
+		}
+	}
+}
+
+// TestAFaultInTheProgramHoldsNothingUp: the mail at which it happens is tried again later, and the others of its batch leave.
+func TestAFaultInTheProgramHoldsNothingUp(t *testing.T) {
+	h := newHouse(t, anaEntry, digest.Entry{Address: "ben@example.com", Projects: []string{"*"}, Schedule: "daily", Alerts: true})
+	h.server.answer = func(m *digest.Message) error {
+		if m.To == "ana@example.com" {
+			panic("a bad mail")
+		}
+		return nil
+	}
+	h.post(digest.Item{Project: "apollo", Title: "Fire", Urgent: true})
+	_, err := h.builder.TickAlerts(h.ctx, h.now, h.set)
+	h.must(err)
+	if _, err := h.sender.Batch(h.ctx); err == nil || !strings.Contains(err.Error(), "a bad mail") {
+		t.Errorf("%v", err)
+	}
+	if done, err := h.sender.Batch(h.ctx); err != nil || len(done) != 1 || done[0].Message.To != "ben@example.com" {
+		t.Errorf("%v %v", done, err)
+	}
+	m, err := h.store.Message(h.ctx, 1)
+	h.must(err)
+	if m.State != digest.Queued || m.Attempts != 1 || !strings.Contains(m.Answer, "a bad mail") || !m.NextAt.After(h.now) {
+		t.Errorf("%+v", m)
+	}
+}
+
 // TestOneConnectionLetsAlertsPass: with a lease of one, an alert waits for one digest at most.
 func TestOneConnectionLetsAlertsPass(t *testing.T) {
 	var people []digest.Entry

@@ -33,6 +33,11 @@ type Sender struct {
 // batch is how many messages one lease takes: enough to save transactions, few enough to share with other workers.
 const batch = 8
 
+// leaseFor is the length of a lease: far more than any batch takes, because the wall clock may be set, or the machine may sleep, while
+// a mail is on its way, and what seems to have run out would go a second time. Half of FarOff, for a clock that is set back.
+// Who holds a lease gives it back whatever happens, and those of a dead process are freed at start.
+const leaseFor = FarOff / 2
+
 // stopGrace is how long an exchange may still take once the service is told to stop.
 const stopGrace = 7 * time.Second
 
@@ -54,11 +59,17 @@ func (s *Sender) Batch(ctx, service context.Context) (done []Sent, err error) {
 	if s.faults > 0 {
 		limit = 1
 	}
-	msgs, err := s.Store.Lease(ctx, now, now.Add(time.Duration(limit+1)*s.Timeout), s.Lanes, limit)
+	msgs, err := s.Store.Lease(ctx, now, now.Add(leaseFor), s.Lanes, limit)
 	if err != nil {
 		return nil, fmt.Errorf("leasing: %w", err)
 	}
-	for i := range msgs {
+	i := 0
+	defer func() {
+		if p := recover(); p != nil {
+			err = errors.Join(fmt.Errorf("a fault in the program: %v", p), s.dropped(msgs[i], p), s.giveBack(msgs[i+1:]))
+		}
+	}()
+	for ; i < len(msgs); i++ {
 		if ctx.Err() != nil {
 			return done, errors.Join(ctx.Err(), s.giveBack(msgs[i:]))
 		}
@@ -162,6 +173,11 @@ func (o *Owed) write(ctx context.Context, store OutboxStore, now time.Time) erro
 	}
 	o.reports = nil
 	return nil
+}
+
+// dropped reports a message at which the program itself was at fault. It may have left.
+func (s *Sender) dropped(m Message, fault any) error {
+	return s.report(context.Background(), OutcomeOf(&m, &SendError{Text: fmt.Sprintf("a fault in the program: %v", fault), About: AboutFate}, s.Now(), s.Jitter()))
 }
 
 // giveBack frees leased messages that were not tried.

@@ -311,7 +311,7 @@ func checkWire(t testing.TB, raw []byte) {
 		if bytes.ContainsAny(line, "\r\n\x00") || len(line) > 0 && !ended {
 			t.Fatalf("line %d has a sign that may not be there: %q", i, line)
 		}
-		if !isASCII(string(line)) {
+		if !isASCII(line) {
 			t.Fatalf("line %d is not ASCII: %q", i, line)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -201,7 +202,7 @@ func (s *session) hand(ctx context.Context, from, to string, data []byte) *fault
 func (s *session) mailCommand(from, to string, data []byte) (string, *digest.SendError) {
 	cmd := "MAIL FROM:<" + from + ">"
 	header, _, _ := bytes.Cut(data, []byte("\r\n\r\n"))
-	if !isASCII(from) || !isASCII(to) || !isASCII(header) {
+	if !isASCII([]byte(from+to)) || !isASCII(header) {
 		if !s.utf8 {
 			return "", &digest.SendError{Enhanced: "5.6.7", Permanent: true, About: digest.AboutMessage,
 				Text: "the mail server does not take addresses beyond ASCII (SMTPUTF8)"}
@@ -336,9 +337,15 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func isASCII[T string | []byte](s T) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
+// isASCII looks at eight bytes at a time: one by one it was a tenth of the work of sending a mail.
+func isASCII(b []byte) bool {
+	for ; len(b) >= 8; b = b[8:] {
+		if binary.NativeEndian.Uint64(b)&0x8080808080808080 != 0 {
+			return false
+		}
+	}
+	for _, c := range b {
+		if c >= 0x80 {
 			return false
 		}
 	}

@@ -229,8 +229,7 @@ func envelopeAddress(address string) (string, error) {
 // crlf is the message with every line ended by CRLF, also the last. A server that takes a lone CR or LF for a line's end
 // would find commands in what another takes for text (SMTP smuggling); so there is none, whoever made the bytes.
 func crlf(b []byte) []byte {
-	n := bytes.Count(b, []byte("\r\n"))
-	if n != bytes.Count(b, []byte("\n")) || n != bytes.Count(b, []byte("\r")) {
+	if !allCRLF(b) {
 		b = bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))
 		b = bytes.ReplaceAll(b, []byte("\r"), []byte("\n"))
 		b = bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n"))
@@ -239,4 +238,20 @@ func crlf(b []byte) []byte {
 		b = append(b[:len(b):len(b)], "\r\n"...)
 	}
 	return b
+}
+
+// allCRLF tells whether each CR and each LF is one of a pair.
+func allCRLF(b []byte) bool {
+	crs := bytes.Count(b, []byte{'\r'})
+	for {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			return crs == 0
+		}
+		if i == 0 || b[i-1] != '\r' {
+			return false
+		}
+		crs--
+		b = b[i+1:]
+	}
 }

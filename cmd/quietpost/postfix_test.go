@@ -233,14 +233,24 @@ func TestEveryKindOfMail(t *testing.T) {
 	wait("digest", "reader", 3)
 	p.ok("send", "reader@lab.test", "--catch-up", "7d")
 	wait("catch-up", "reader", 4)
-	say := func(from, subject string) {
-		p.must(p.lab.Deliver(from, "inbox+desk@lab.test", strings.NewReader("From: "+from+"\r\nTo: inbox+desk@lab.test\r\nSubject: "+subject+
-			"\r\nMessage-ID: <"+subject+"@lab.test>\r\nDate: Mon, 23 Nov 2026 09:00:00 +0000\r\n\r\n\r\n")))
+	say := func(from, to, subject, rest string) {
+		p.must(p.lab.Deliver(from, to, strings.NewReader("From: "+from+"\r\nTo: "+to+"\r\nSubject: "+subject+
+			"\r\nMessage-ID: <"+fmt.Sprint(len(known))+"@lab.test>\r\nDate: Mon, 23 Nov 2026 09:00:00 +0000\r\n"+rest)))
 	}
-	say("reader@lab.test", "settings")
-	wait("answer", "reader", 5)
-	say("second@lab.test", "subscribe")
+	say("second@lab.test", "inbox+desk@lab.test", "subscribe", "\r\n\r\n")
 	wait("confirmation", "second", 1)
+	// The foot of each mail says that the one word help is understood as an answer to it, also above what mail programs quote.
+	for i, kind := range []string{"alert", "digest"} {
+		m := kinds[kind]
+		to, err := mail.ParseAddress(messageHeader(t, m, "Reply-To"))
+		p.must(err)
+		say("reader@lab.test", to.Address, "Re: "+messageHeader(t, m, "Subject"), "In-Reply-To: "+messageHeader(t, m, "Message-Id")+
+			"\r\n\r\nhelp\r\n\r\nOn Mon, 23 Nov 2026 at 10:00, Quietpost <digest@lab.test> wrote:\r\n> Disk full\r\n> =========\r\n")
+		wait("answer to the "+kind, "reader", 5+i)
+		if got := messageHeader(t, kinds["answer to the "+kind], "Subject"); !strings.Contains(got, "How to write to the desk") {
+			t.Errorf("help to the %s is answered by %q", kind, got)
+		}
+	}
 	if code, _ := p.do("POST", "/hooks/lab", "geheim", "{"); code != 202 {
 		t.Errorf("garbage is answered with %d", code)
 	}
