@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -56,7 +55,10 @@ func (w *World) Once(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			w.print(w.o.Out, began)
-			return errors.Join(fmt.Errorf("within %s this did not arrive: %s", wait, strings.Join(missing, "; ")), unread)
+			if unread != nil {
+				missing = append(missing, "the mailboxes could not be read: "+unread.Error())
+			}
+			return fmt.Errorf("within %s this did not arrive: %s", wait, strings.Join(missing, "; "))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
