@@ -169,7 +169,7 @@ func gate(p AlertPolicy, recent []time.Time) (at time.Time, storm bool) {
 	case n < (p.MaxPerHour+1)/2:
 		return time.Time{}, false
 	}
-	return recent[n-1].Add(p.Gather << (n - (p.MaxPerHour+1)/2)), true
+	return recent[n-1].Add(p.Gather << min(n-(p.MaxPerHour+1)/2, 10)), true // ten doublings are over an hour, and a shift by more may overflow
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -212,3 +212,17 @@ func TestAnEventOfTwoHooksAlertsOnce(t *testing.T) {
 		t.Errorf("told again: %v", fresh)
 	}
 }
+
+// A max_per_hour that was lowered while many alerts left holds the next ones together, however many there were.
+func TestGateNeverOverflows(t *testing.T) {
+	p := AlertPolicy{Gather: 5 * time.Second, MaxPerHour: 150}
+	for n := 75; n < 300; n++ {
+		recent := make([]time.Time, n)
+		for i := range recent {
+			recent[i] = noon
+		}
+		if at, storm := gate(p, recent); !storm || at.Before(noon.Add(5*time.Second)) {
+			t.Fatalf("after %d alerts the next one goes at %v", n, at)
+		}
+	}
+}

@@ -30,6 +30,7 @@ type Builder struct {
 	Store    Store
 	Renderer Renderer
 	Composer Composer
+	Beat     func() // called before each digest of a slot, so that thousands of them on a slow disk are not taken for a loop that hangs; nil for nobody
 }
 
 // A Tally counts what a tick did.
@@ -102,6 +103,9 @@ func (b *Builder) cut(ctx context.Context, now time.Time, set *Settings, due []D
 	for i := range due {
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if b.Beat != nil {
+			b.Beat()
 		}
 		c, err := b.digest(ctx, now, set, &due[i], window, cut)
 		if err == nil {

@@ -61,3 +61,15 @@ func TestOnlyTheEndOfTheServiceHurriesASlowServer(t *testing.T) {
 		})
 	}
 }
+
+// TestEachDigestOfASlotBeats: ten thousand of them on a slow disk take longer than the watchdog waits.
+func TestEachDigestOfASlotBeats(t *testing.T) {
+	h := newHouse(t, anaEntry, digest.Entry{Address: "ben@example.com", Projects: []string{"*"}, Schedule: "daily"})
+	h.post(digest.Item{Project: "apollo", Title: "One"})
+	beats := 0
+	h.builder.Beat = func() { beats++ }
+	h.want(h.at("2026-11-23 09:00:00").tick(), "One", "One")
+	if beats != 2 {
+		t.Errorf("%d beats", beats)
+	}
+}

@@ -223,7 +223,7 @@ type ProjectCount struct {
 	Last    time.Time // when the newest was received
 }
 
-// Counts are the store's figures.
+// Counts are the store's figures. What is oldest does not count mail that waits because its address is suspended.
 type Counts struct {
 	Newest      int64
 	Subscribers map[string]int            // by state

@@ -212,7 +212,7 @@ func (q *questions) tryOut(cfg *config.Config) error {
 	ctx, cancel := context.WithTimeout(q.e.ctx, time.Minute)
 	defer cancel()
 	if err := t.Send(ctx, m); err != nil {
-		return fmt.Errorf("the configuration is written, but the mail was not taken: %w. Correct mail.smtp in the file", err)
+		return fmt.Errorf("the configuration is written, but the mail was not taken: %w. Correct mail.smtp in the file; `quietpost doctor` tries it again", err)
 	}
 	fmt.Fprintf(q.e.stdout, "Sent: the mail server took it. If it does not arrive, look into the spam folder.\n\n")
 	return nil

@@ -61,6 +61,7 @@ func (h *house) build(ctx context.Context, cfg *loaded) (*generation, error) {
 	if g.builder, err = builder(h.store, cfg.Config); err != nil {
 		return nil, err
 	}
+	g.builder.Beat = func() { g.beat(digestsLoop, h.e.now()) }
 	g.desk = &digest.MailDesk{Desk: h.desk, Store: h.store, Composer: g.builder.Composer, Builder: g.builder}
 	for i := range cfg.Subscribers {
 		g.entries = append(g.entries, entry(&cfg.Subscribers[i]))
@@ -160,7 +161,7 @@ func (h *house) start(ctx context.Context, g *generation) {
 	}
 	h.reslot(ctx, g)
 	loop("alerts", h.alerts, h.tickAlerts)
-	loop("digests", nil, h.tickDigests)
+	loop(digestsLoop, nil, h.tickDigests)
 	loop("retention", nil, h.sweep)
 	loop(operatorsLoop, nil, h.tickNotices)
 	loop("watch", h.watch.kick, h.tickWatch)
@@ -184,6 +185,9 @@ func (h *house) start(ctx context.Context, g *generation) {
 		wg.Wait() // not for the senders: a reload must not cut off a server that is slow, which is how mails come twice
 	}
 }
+
+// digestsLoop is the loop that cuts digests.
+const digestsLoop = "digests"
 
 // senderLoop names the loop of a sender.
 func senderLoop(i int) string { return fmt.Sprintf("sender %d", i) }
@@ -336,42 +340,4 @@ func (h *house) sent(g *generation, s *digest.Sent) {
 		return
 	}
 	g.reached(s.Err)
-}
-
-func (g *generation) beat(name string, at time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.beats[name] = at
-}
-
-func (g *generation) reached(err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.smtp = err
-}
-
-func (g *generation) unreached() error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.smtp
-}
-
-func (g *generation) note(name string, err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if delete(g.faults, name); err != nil {
-		g.faults[name] = err
-	}
-}
-
-// stuck names a loop that has not come round for too long, or nothing.
-func (g *generation) stuck(now time.Time) string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for name, at := range g.beats {
-		if !at.IsZero() && now.Sub(at) > stuckAfter {
-			return name
-		}
-	}
-	return ""
 }

@@ -220,7 +220,7 @@ func (db *DB) Counts(ctx context.Context) (digest.Counts, error) {
 		c.Oldest = map[string]time.Time{}
 		for lane := range c.Messages {
 			var t time.Time
-			err := q.QueryRowContext(ctx, "SELECT min(created_at) FROM outbox WHERE lane = ? AND state IN ('queued', 'sending')", lane).
+			err := q.QueryRowContext(ctx, "SELECT min(created_at) FROM outbox WHERE lane = ? AND state IN ('queued', 'sending')"+notHeld, lane).
 				Scan(instant{&t})
 			if err != nil {
 				return err
@@ -229,8 +229,8 @@ func (db *DB) Counts(ctx context.Context) (digest.Counts, error) {
 				c.Oldest[lane] = t
 			}
 		}
-		return q.QueryRowContext(ctx, `SELECT min(t) FROM (SELECT min(next_at) AS t FROM outbox WHERE state = 'queued' UNION ALL
-			SELECT min(next_at) FROM outbox WHERE state = 'sending')`).Scan(instant{&c.OldestDue})
+		return q.QueryRowContext(ctx, "SELECT min(t) FROM (SELECT min(next_at) AS t FROM outbox WHERE state = 'queued'"+notHeld+
+			" UNION ALL SELECT min(next_at) FROM outbox WHERE state = 'sending')").Scan(instant{&c.OldestDue})
 	})
 	return c, err
 }

@@ -78,17 +78,12 @@ func version(ctx context.Context, db *sql.DB) (int64, error) {
 	return 0, err
 }
 
-// keepCopy writes a copy under another name first, so that a copy under its own is whole. One that is there from an
-// attempt before is replaced, since the database has not changed its version since.
+// keepCopy writes a copy. One that is there from an attempt before is replaced, since the database has not changed its version since.
 func keepCopy(ctx context.Context, db *sql.DB, path string) error {
-	part := path + ".part"
-	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := copyTo(ctx, db, part); err != nil {
-		return err
-	}
-	return os.Rename(part, path)
+	return copyTo(ctx, db, path)
 }
 
 // Copy writes a consistent copy of the database at from to a new file, as DB.Backup does, and gives the highest number in it. It writes nothing
@@ -112,20 +107,33 @@ func Copy(ctx context.Context, from, to string) (highest int64, err error) {
 	return newest(ctx, db)
 }
 
-// copyTo writes a consistent copy of the database to a new file that only its owner can read, and syncs it.
+// copyTo writes a consistent copy of the database to a new file that only its owner can read, under another name first, so that a copy under its
+// own is whole.
 func copyTo(ctx context.Context, db *sql.DB, path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if _, err := os.Lstat(path); err == nil {
+		return &fs.PathError{Op: "copy", Path: path, Err: fs.ErrExist}
+	}
+	part := path + ".part"
+	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if _, err = db.ExecContext(ctx, "VACUUM INTO ?", path); err == nil { // takes an empty file that is there
+	if _, err = db.ExecContext(ctx, "VACUUM INTO ?", part); err == nil { // takes an empty file that is there
 		err = f.Sync()
 	}
-	if err != nil {
-		os.Remove(path)
+	if err == nil {
+		err = os.Rename(part, path)
 	}
-	return err
+	if err != nil {
+		os.Remove(part)
+		return err
+	}
+	_ = syncFolder(filepath.Dir(path)) // not every network mount can
+	return nil
 }
 
 // ErrLocked says that another daemon serves the database.

@@ -105,15 +105,16 @@ func (db *DB) unpackAll(ctx context.Context, now time.Time, leased []digest.Mess
 	return whole, nil
 }
 
+// notHeld is what holds for mail that does not wait because its address is suspended.
+const notHeld = " AND (edition = '' OR NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.state = 'suspended' AND s.address = recipient))"
+
 // ready are the messages to lease, in their order: what is queued and due, and what is sending past its lease. Each
 // lane is asked apart, so that the index gives the first few without sorting a long queue.
 func ready(ctx context.Context, c *sql.Conn, now time.Time, lanes []string, limit int) ([]int64, error) {
 	type row struct {
 		rank, next, id int64
 	}
-	// Mail to an address that is suspended waits.
-	const open = ` AND (edition = '' OR NOT EXISTS (SELECT 1 FROM subscribers WHERE state = 'suspended' AND address = recipient))
-		ORDER BY next_at, id LIMIT ?4`
+	const open = notHeld + " ORDER BY next_at, id LIMIT ?4"
 	var all []row
 	for _, lane := range lanes {
 		scan := func(rows *sql.Rows) (row, error) {

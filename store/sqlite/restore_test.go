@@ -204,6 +204,36 @@ func TestRestoreWithoutTheOld(t *testing.T) {
 	}
 }
 
+// TestACopyUnderItsNameIsWhole: one that was broken off is not there, and what it left is no obstacle.
+func TestACopyUnderItsNameIsWhole(t *testing.T) {
+	dir := t.TempDir()
+	path, copied := filepath.Join(dir, "q.db"), filepath.Join(dir, "copy.db")
+	db := world(t, path)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := db.Backup(ended, copied); err == nil {
+		t.Error("a copy that was broken off is no error")
+	}
+	if left, _ := filepath.Glob(copied + "*"); len(left) > 0 {
+		t.Errorf("left over: %v", left)
+	}
+	if err := os.WriteFile(copied+".part", []byte("of a process that was killed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := Copy(t.Context(), path, copied); err != nil || n != 15 {
+		t.Errorf("up to %d, %v", n, err)
+	}
+	if left, _ := filepath.Glob(copied + "*"); len(left) != 1 {
+		t.Errorf("beside the copy: %v", left)
+	}
+	if _, err := Copy(t.Context(), filepath.Join(dir, "none.db"), copied+"2"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("of a database that is not there: %v", err)
+	}
+}
+
 func TestRestoreRefuses(t *testing.T) {
 	dir := t.TempDir()
 	path, other := filepath.Join(dir, "q.db"), filepath.Join(dir, "other.db")

@@ -170,7 +170,7 @@ func (s *sweep) receipts(o digest.SweepOrder) {
 	s.advance("receipts", upTo)
 }
 
-// editions go with their messages; one whose message is still on its way holds the rest back.
+// editions go by their age, bounces too, and messages that are done.
 func (s *sweep) editions(o digest.SweepOrder) {
 	after := s.upTo("editions")
 	upTo := s.old("editions", "seq", "created_at", after, o.EditionsBefore, 1<<62)
@@ -188,27 +188,22 @@ func (s *sweep) editions(o digest.SweepOrder) {
 	s.outbox(o)
 }
 
-// outbox takes what is done.
+// outbox takes what is done. What is not stays behind the mark, such as mail to an address that is suspended: there are few of those, and they are
+// looked at again each time.
 func (s *sweep) outbox(o digest.SweepOrder) {
+	if o.EditionsBefore.IsZero() {
+		return
+	}
 	after := s.upTo("outbox")
 	upTo := s.old("outbox", "id", "created_at", after, o.EditionsBefore, 1<<62)
-	if upTo <= after {
-		return
+	if upTo > after {
+		upTo = s.step("outbox", "id", after, upTo)
+		s.advance("outbox", upTo)
 	}
-	upTo = s.step("outbox", "id", after, upTo)
-	done := "id > ? AND id <= ? AND state IN ('" + digest.Delivered + "', '" + digest.Failed + "', '" + digest.Bounced + "')"
-	if s.err == nil {
-		var waiting int64 // one on its way holds the rest back
-		s.err = s.c.QueryRowContext(s.ctx, "SELECT coalesce(min(id), 1 << 62) FROM outbox WHERE id > ? AND id <= ? AND NOT ("+done+")",
-			after, upTo, after, upTo).Scan(&waiting)
-		upTo = min(upTo, waiting-1)
-	}
-	if upTo <= after {
-		return
-	}
-	s.run("UPDATE counts SET n = n - (SELECT count(*) FROM outbox WHERE id > ? AND id <= ? AND lane = counts.lane AND state = counts.state) WHERE what = 'outbox'",
-		after, upTo)
-	s.run("DELETE FROM outbox_bytes WHERE id > ? AND id <= ?", after, upTo)
-	s.run("DELETE FROM outbox WHERE "+done, after, upTo)
-	s.advance("outbox", upTo)
+	done := "id <= ? AND coalesce(created_at, 0) < ? AND state IN ('" + digest.Delivered + "', '" + digest.Failed + "', '" + digest.Bounced + "')"
+	before := at(o.EditionsBefore)
+	s.run("UPDATE counts SET n = n - (SELECT count(*) FROM outbox WHERE "+done+" AND lane = counts.lane AND state = counts.state) WHERE what = 'outbox'",
+		upTo, before)
+	s.run("DELETE FROM outbox_bytes WHERE id IN (SELECT id FROM outbox WHERE "+done+")", upTo, before)
+	s.run("DELETE FROM outbox WHERE "+done, upTo, before)
 }

@@ -150,6 +150,54 @@ func TestSweepCounts(t *testing.T) {
 	}
 }
 
+// Mail that waits, for years where its address is suspended, keeps nothing behind it from going, and goes itself once it is done.
+func TestSweepGoesPastMailThatWaits(t *testing.T) {
+	db := openAt(t, filepath.Join(t.TempDir(), "q.db"), Options{})
+	for i := range 20 {
+		m := digest.Message{MessageID: fmt.Sprint(i), Lane: digest.LaneDigest, To: "ana@example.com", Bytes: []byte("mail"), CreatedAt: t0.Add(time.Duration(i) * time.Minute)}
+		if err := db.AddMessage(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended := func(from, to int64) {
+		t.Helper()
+		for id := from; id <= to; id++ {
+			if err := db.SetMessage(t.Context(), t0, id, digest.Failed, "dropped"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	left := func() (ids []int64) {
+		t.Helper()
+		all, err := db.Messages(t.Context(), nil, 99)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all {
+			ids = append(ids, m.ID)
+		}
+		return ids
+	}
+	order := digest.SweepOrder{EditionsBefore: t0.Add(15*time.Minute + time.Second)} // 1 to 16
+	ended(1, 2)
+	ended(4, 20)
+	sweepAll(t, db, order, 3)
+	if diff := cmp.Diff([]int64{20, 19, 18, 17, 3}, left()); diff != "" {
+		t.Errorf("with one that waits: %s", diff)
+	}
+	if m, err := db.Message(t.Context(), 3); err != nil || string(m.Bytes) != "mail" {
+		t.Errorf("the one that waits: %q, %v", m.Bytes, err)
+	}
+	ended(3, 3)
+	sweepAll(t, db, order, 3)
+	if diff := cmp.Diff([]int64{20, 19, 18, 17}, left()); diff != "" {
+		t.Errorf("once it is done: %s", diff)
+	}
+	if c, err := db.Counts(t.Context()); err != nil || c.Messages[digest.LaneDigest][digest.Failed] != 4 {
+		t.Errorf("counts: %+v, %v", c, err)
+	}
+}
+
 // Space goes back to the file system, and a gap in the numbers (as restoring leaves it) is stepped over.
 func TestSweepGivesSpaceBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "q.db")

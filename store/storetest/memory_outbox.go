@@ -208,6 +208,9 @@ func (m *Memory) Counts(ctx context.Context) (digest.Counts, error) {
 			c.Messages[msg.Lane] = map[string]int{}
 		}
 		c.Messages[msg.Lane][msg.State]++
+		if msg.State == digest.Queued && m.held(msg) {
+			continue
+		}
 		if _, ok := due(msg); ok && (c.OldestDue.IsZero() || msg.NextAt.Before(c.OldestDue)) {
 			c.OldestDue = msg.NextAt
 		}

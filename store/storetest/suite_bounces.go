@@ -67,6 +67,8 @@ var bounceTests = map[string]func(*fixture){
 		f.ok(f.AddMessage(bg, message("letter")))
 		f.same("state", f.save(suspended(ana)).State, digest.Suspended)
 		f.same("leased", names(f.lease(9)), "letter")
+		must(f.Report(bg, t0, []digest.Report{{ID: 2, Lease: 1, State: digest.Delivered}}))
+		f.same("nobody is to be alarmed by it", []any{must(f.Counts(bg)).OldestDue, len(must(f.Counts(bg)).Oldest)}, []any{time.Time{}, 0})
 		now := must(f.Subscribers(bg))[0]
 		now.State = digest.Active
 		f.save(now)
