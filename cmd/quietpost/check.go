@@ -51,8 +51,14 @@ func (c *checkCmd) Run(e *env) error {
 		}
 		return fmt.Errorf("%d faults in the configuration, see above", n)
 	}
-	fmt.Fprintf(e.stdout, "%s is good: %d sources, %d inboxes, %d projects, %d subscribers\n", file, len(cfg.Sources), len(cfg.Inboxes),
-		len(cfg.Projects), len(cfg.Subscribers))
+	of := func(n int, one, many string) string {
+		if n == 1 {
+			return "1 " + one
+		}
+		return fmt.Sprint(n, " ", many)
+	}
+	fmt.Fprintf(e.stdout, "%s is good: %s, %s, %s, %s\n", file, of(len(cfg.Sources), "source", "sources"), of(len(cfg.Inboxes), "inbox", "inboxes"),
+		of(len(cfg.Projects), "project", "projects"), of(len(cfg.Subscribers), "subscriber", "subscribers"))
 	for _, n := range cfg.SecretNotes() {
 		fmt.Fprintln(e.stdout, n)
 	}
