@@ -178,7 +178,7 @@ func (c *quarantineReplayCmd) Run(e *env) error {
 		}
 		e.sayIfAlone(cfg)
 		if failed > 0 {
-			return fmt.Errorf("%d of %d were not understood, and stay in quarantine", failed, len(ids))
+			return fmt.Errorf("not understood, and still in quarantine: %d of %d", failed, len(ids))
 		}
 		return nil
 	})

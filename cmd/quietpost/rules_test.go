@@ -152,7 +152,7 @@ func TestQuarantineIsReadAgainAfterAFix(t *testing.T) {
 		t.Errorf("%s", out)
 	}
 	code, out, errs := s.run("", "quarantine", "replay", "1")
-	if code != 1 || !strings.Contains(out, "map.project") || !strings.Contains(errs, "1 of 1 were not understood") {
+	if code != 1 || !strings.Contains(out, "map.project") || !strings.Contains(errs, "still in quarantine: 1 of 1") {
 		t.Errorf("before the fix: %d %s %s", code, out, errs)
 	}
 
@@ -208,7 +208,7 @@ inboxes: [{name: updates, address: updates@example.com, trust: inside, accept: [
 	}
 	s.must(db.Close())
 	code, out, errs := s.run("", "quarantine", "replay", "--source", "updates")
-	if code != 1 || !strings.Contains(errs, "2 of 3 were not understood") || !strings.Contains(out, "the whole lies at imap://u@imap.example.com/INBOX;UIDVALIDITY=1/;UID=7") ||
+	if code != 1 || !strings.Contains(errs, "still in quarantine: 2 of 3") || !strings.Contains(out, "the whole lies at imap://u@imap.example.com/INBOX;UIDVALIDITY=1/;UID=7") ||
 		!strings.Contains(out, "mallory@example.net may not post here") {
 		t.Errorf("%d %s%s", code, out, errs)
 	}

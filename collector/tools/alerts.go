@@ -112,7 +112,7 @@ func alertSets(group node, project func(group, labels node) string) (sets []*ale
 	for _, a := range group.list("alerts") {
 		labels := a.at("labels")
 		name := alertName(group, a)
-		if strings.EqualFold(labels.label("severity"), "none") || name == "Watchdog" || name == "InfoInhibitor" {
+		if strings.EqualFold(labels.label("severity"), "none") || heartbeats[name] {
 			silent++
 			continue
 		}
@@ -195,12 +195,16 @@ func (s *alertSet) thread() string {
 }
 
 // severityRank orders the words that people give severity by; of several alerts the gravest counts.
-var severityRank = map[string]int{"page": 9, "emergency": 9, "disaster": 9, "critical": 8, "crit": 8, "fatal": 8, "p1": 8, "sev1": 8,
+var severityRank = map[string]int{"page": 9, "p0": 9, "sev0": 9, "emergency": 9, "disaster": 9, "critical": 8, "crit": 8, "fatal": 8, "p1": 8, "sev1": 8,
 	"p2": 7, "sev2": 7, "high": 7, "major": 7, "error": 6, "err": 6, "p3": 5, "warning": 4, "warn": 4, "medium": 4, "average": 4,
 	"minor": 3, "p4": 3, "low": 3, "p5": 2, "notice": 2, "info": 1, "information": 1, "informational": 1, "debug": 1}
 
+// heartbeats are the alerts that fire as long as all is well, or serve others only, by the names that everybody gives them.
+var heartbeats = map[string]bool{"Watchdog": true, "DeadMansSwitch": true, "DeadMansSnitch": true, "InfoInhibitor": true}
+
 // pages are the severities that call somebody at night in any house.
-var pages = map[string]bool{"page": true, "pager": true, "emergency": true, "disaster": true, "critical": true, "crit": true}
+var pages = map[string]bool{"page": true, "pager": true, "emergency": true, "disaster": true, "critical": true, "crit": true,
+	"fatal": true, "p0": true, "p1": true, "sev0": true, "sev1": true}
 
 // call makes an item urgent that fires with a severity that calls somebody. Only such are incidents: an operator may say
 // that every incident is urgent, and does not mean warnings.

@@ -195,7 +195,7 @@ func (s *alertSet) line(a node, over bool) string {
 		shared[k] = true
 	}
 	text := ""
-	for _, k := range []string{"description", "message", "summary", "title"} {
+	for _, k := range []string{"description", "message", "summary", "title", "Error"} { // the last is Grafana's own
 		if text = digest.OneLine(rules.Plain(a.at("annotations").label(k)), 200); text != "" {
 			break
 		}

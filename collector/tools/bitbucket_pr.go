@@ -35,7 +35,7 @@ func (b *bitbucketEvent) bitbucketDone(no, what string) (done, state string, low
 		return "Changes requested on " + no, "changes requested", false
 	case "changes_request_removed":
 		return "Request for changes on " + no + " taken back", "open", false
-	case "from_ref_updated":
+	case "from_ref_updated", "push":
 		return "New commits on " + no, "", true
 	case "to_ref_updated":
 		return no + " has another target", "", true

@@ -36,6 +36,7 @@ var signs = []sign{
 	{tool: "gotify", header: "X-Gotify-Key"},
 
 	{tool: "jira", shape: func(n node) bool { return n.str("webhookEvent") != "" }}, // Server names itself in no header
+	{tool: "jira", shape: isAtlassian},
 	{tool: "gitlab", shape: isGitLab},
 	{tool: "linear", shape: func(n node) bool { return n.has("webhookTimestamp") && n.has("type") && n.has("action") }},
 	{tool: "bitbucket", shape: isBitbucket},
@@ -83,6 +84,11 @@ func Detect(h http.Header, body []byte) string {
 		return "slack"
 	}
 	return "generic"
+}
+
+// isAtlassian knows what Jira's automation sends of an issue, and Confluence, which name no event in the body.
+func isAtlassian(n node) bool {
+	return n.has("issue.fields.project.key") || n.has("page.spaceKey") || n.has("blog.spaceKey") || n.has("comment.spaceKey")
 }
 
 // The forges name themselves in headers; these are for bodies that were sent on without them.

@@ -41,7 +41,7 @@ func Discord(h http.Header, body []byte) (Reading, error) {
 }
 
 func isDiscord(n node) bool {
-	return n.at("embeds.0").object() != nil || n.has("content") && (n.has("avatar_url") || n.has("tts") || n.has("allowed_mentions") || n.has("embeds") || len(n.object()) == 1) ||
+	return n.at("embeds.0").object() != nil || n.has("components.0.type") && (n.has("flags") || n.has("components.0.components.0.type")) || n.has("content") && (n.has("avatar_url") || n.has("tts") || n.has("allowed_mentions") || n.has("embeds") || len(n.object()) == 1) ||
 		n.has("application_id") && n.has("version") && n.has("type")
 }
 
@@ -78,6 +78,11 @@ func discordMessage(h http.Header, n node) Reading {
 	it := digest.Item{Kind: digest.KindStatus, Event: "message", Author: n.str("username"), Project: n.str("username"),
 		Thread: thread("chat", n.str("thread_name"))}
 	content := n.str("content")
+	if content == "" && !n.has("embeds") {
+		var texts []string
+		discordComponents(n, 0, &texts, &it)
+		content = strings.Join(texts, "\n")
+	}
 	line := discordLine(content)
 	var parts []string
 	if text := discordText(content); text != "" && text != line {
@@ -115,7 +120,7 @@ func discordMessage(h http.Header, n node) Reading {
 		it.Title = title(head)
 	case n.str("poll.question.text") != "":
 		it.Title = title("Poll", n.str("poll.question.text"))
-	case n.has("content") || n.has("embeds"):
+	case n.has("content") || n.has("embeds") || n.has("components"):
 		return Reading{Ignored: "the message is empty"}
 	default:
 		it, sure := genericItem(h, n)
@@ -128,6 +133,23 @@ func discordMessage(h http.Header, n node) Reading {
 	asAlert(&it)
 	it.Body = excerpt(paragraphs(parts...))
 	return Reading{Items: []digest.Item{it}, Hint: true}
+}
+
+// discordComponents gathers what the components of a message say, and where its first button leads:
+// https://docs.discord.com/developers/components/reference.
+func discordComponents(n node, level int, texts *[]string, it *digest.Item) {
+	if level > 6 {
+		return
+	}
+	for _, c := range few(n.list("components")) {
+		if text := c.str("content"); text != "" {
+			*texts = append(*texts, bounded(text))
+		}
+		if it.URL == "" {
+			it.URL = c.link("url", "accessory.url")
+		}
+		discordComponents(c, level+1, texts, it)
+	}
 }
 
 // discordEmbed gives a line and the Markdown of an embed. A title of one word does not stand alone.

@@ -216,8 +216,11 @@ func TestDetectForges(t *testing.T) {
 			t.Errorf("Detect(%s) = %q, want %q", header, got, want)
 		}
 	}
-	if got := Detect(http.Header{}, []byte(`{"timestamp":1,"webhookEvent":"jira:issue_created"}`)); got != "jira" {
-		t.Errorf("Detect of Jira Server = %q", got)
+	for _, body := range []string{`{"timestamp":1,"webhookEvent":"jira:issue_created"}`, `{"issue":{"key":"A-1","fields":{"project":{"key":"A"}}}}`,
+		`{"event":"page_created","page":{"title":"Plan","spaceKey":"DOC"}}`, `{"event":"comment_created","comment":{"spaceKey":"DOC"}}`} {
+		if got := Detect(http.Header{}, []byte(body)); got != "jira" {
+			t.Errorf("Detect of %s = %q", body, got)
+		}
 	}
 }
 

@@ -155,7 +155,8 @@ func (j *jiraEvent) issue() digest.Reason {
 	if base := jiraBase(j.str("issue.self")); base != "" && key != "" {
 		it.URL = webAddress(base + "/browse/" + key)
 	}
-	it.Private = f.has("security.name") || f.has("security.id") || j.has("comment.visibility.value") || j.has("worklog.visibility.value")
+	it.Private = f.has("security.name") || f.has("security.id") || j.has("comment.visibility.value") || j.has("worklog.visibility.value") ||
+		j.str("comment.jsdPublic") == "false" // for the service desk's people, not for its customers
 	if key == "" {
 		key = "An issue"
 	}

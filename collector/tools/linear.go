@@ -226,6 +226,9 @@ func (l *linearEvent) issueUpdate(no string) digest.Reason {
 	case has("archivedAt") && d.has("archivedAt"):
 		what = no + " archived"
 		l.low()
+	case has("archivedAt"):
+		what = no + " taken out of the archive"
+		l.low()
 	case has("trashed") && d.truth("trashed"):
 		what = no + " put in the bin"
 	case has("teamId"):

@@ -184,7 +184,7 @@ func (l *linearEvent) reaction() {
 		on, of = "issue "+d.str("issue.identifier"), d.str("issue.title")
 	}
 	l.thread("data.issueId", "data.issue.id", "data.comment.issueId", "data.comment.issue.id")
-	it.Title = title(orSomebody(it.Author)+verb+":"+d.str("emoji")+": on "+on, of)
+	it.Title = title(orSomebody(it.Author)+verb+emoji(":"+d.str("emoji")+":")+" on "+on, of)
 	l.low()
 }
 

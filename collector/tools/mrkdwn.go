@@ -15,6 +15,7 @@ var (
 	slackEmoji  = regexp.MustCompile(`:[a-z0-9_+-]{1,40}:`)
 	slackCode   = regexp.MustCompile("(?s)```.*?```|`[^`\n]+`")
 	slackQuote  = regexp.MustCompile(`(?m)^&gt; ?`)
+	slackHead   = regexp.MustCompile(`(?m)^#{1,6}[ \t]+`) // Mattermost's, and that of markdown blocks
 	slackBullet = regexp.MustCompile(`(?m)^[ \t]*[•◦▪] *`)
 	lineBreak   = regexp.MustCompile(`([^\s>])\n([^\s\->*#])`)
 )
@@ -70,10 +71,16 @@ func angle(s string) (label, u string) {
 		if label == "" {
 			label = strings.TrimPrefix(strings.TrimLeft(target, "!@"), "subteam^")
 		}
+		if slackID.MatchString(label) { // names nobody
+			label = "someone"
+		}
 		label = "@" + strings.TrimPrefix(label, "@")
 	case strings.HasPrefix(target, "#"):
 		if label == "" {
 			label = target[1:]
+		}
+		if slackID.MatchString(label) {
+			label = "a-channel"
 		}
 		label = "#" + strings.TrimPrefix(label, "#")
 	case strings.HasPrefix(target, "mailto:"):
@@ -108,7 +115,7 @@ func plainMrkdwn(s string) string {
 		s = slackStrike.ReplaceAllString(s, "$1$2$3")
 	}
 	s = strings.NewReplacer("**", "", "```", "", "`", "").Replace(s)
-	s = mdLinkText.ReplaceAllString(s, "$1")
+	s = mdLinkText.ReplaceAllString(slackHead.ReplaceAllString(s, ""), "$1")
 	s = slackEmoji.ReplaceAllStringFunc(s, emoji)
 	return strings.TrimSpace(unescapeSlack(s))
 }

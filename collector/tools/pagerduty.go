@@ -49,7 +49,7 @@ func isPagerDuty(n node) bool {
 	if n.has("agent") && n.has("incident") && (n.has("annotation") || n.has("status_update")) {
 		return true
 	}
-	return n.has("event.event_type") && n.has("event.resource_type") || strings.HasPrefix(n.str("messages.0.event", "messages.0.type"), "incident.")
+	return n.has("event.event_type") && (n.has("event.resource_type") || n.has("event.data") && n.has("event.occurred_at")) || strings.HasPrefix(n.str("messages.0.event", "messages.0.type"), "incident.")
 }
 
 // pagerMessages reads versions 1 and 2: messages, each with an incident.
@@ -275,7 +275,7 @@ func (p *pagerEvent) body(in node) string {
 	if u := in.link("conference_bridge.conference_url"); u != "" {
 		links = "[Conference](" + mdLink(u) + ")"
 	}
-	return paragraphs(excerpt(p.message()), strings.Join(facts, "\n"), links)
+	return paragraphs(unsaid(p.item.Title, p.message()), strings.Join(facts, "\n"), links)
 }
 
 // other is for events about something else than an incident, as service.updated.

@@ -75,7 +75,7 @@ func (s *sentryEvent) infer() string {
 func (s *sentryEvent) read() digest.Reason {
 	it := s.item
 	it.Event = strings.Trim(s.resource+"."+s.action, ".")
-	if s.str("actor.type") != "application" || s.str("actor.name") != "Sentry" {
+	if s.str("actor.type") == "user" || s.str("actor.name") != "Sentry" {
 		it.Author = s.str("actor.name")
 	}
 	switch s.resource {

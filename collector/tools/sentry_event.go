@@ -160,7 +160,7 @@ func (s *sentryEvent) comment() {
 		return
 	}
 	it.Title = title(head, firstLine(text))
-	it.Body = excerpt(text)
+	it.Body = unsaid(it.Title, text)
 }
 
 // plugin reads the form of the older plugin: one event with what it belongs to around it.

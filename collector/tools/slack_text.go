@@ -251,7 +251,7 @@ func colourLevel(c string) string {
 // the attachment's fallback. A leading @here is no part of it.
 func (m *slackText) title() string {
 	line := strings.TrimSpace(firstLine(plainMrkdwn(m.text)))
-	for _, at := range []string{"@here", "@channel", "@everyone", "@all"} {
+	for _, at := range []string{"@here", "@channel", "@everyone", "@all", "@someone"} {
 		line = strings.TrimSpace(strings.TrimPrefix(line, at))
 	}
 	head := ""

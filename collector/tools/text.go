@@ -71,6 +71,14 @@ func excerpt(s string) string {
 	return s
 }
 
+// unsaid is a text as the body beside a title, "" if the title says all of it.
+func unsaid(title, text string) string {
+	if line := digest.OneLine(bounded(text), titleMax); line != "" && strings.HasSuffix(title, line) {
+		return ""
+	}
+	return excerpt(text)
+}
+
 // escape makes plain text that Markdown shows as it is.
 func escape(s string) string { return escaper.Replace(s) }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -120,6 +121,24 @@ func TestSignatures(t *testing.T) {
 		}
 		check("as documented", true, r.body, r.secret, r.now)
 		check("another body", false, r.body+" ", r.secret, r.now)
+		for n := range len(r.body) {
+			other := []byte(r.body)
+			other[n] ^= 1
+			check(fmt.Sprint("byte ", n, " of the body altered"), false, string(other), r.secret, r.now)
+		}
+		for field, values := range h {
+			was := values[0]
+			from, to := longestRun(was)
+			for n := from; n < to-1; n++ { // the last of base64 has bits that say nothing
+				other := []byte(was)
+				if other[n]++; was[n] == '9' || was[n] == 'f' || was[n] == 'z' || was[n] == 'Z' {
+					other[n] = '0'
+				}
+				h.Set(field, string(other))
+				check(fmt.Sprint("character ", n, " of ", field, " altered"), false, r.body, r.secret, r.now)
+			}
+			h.Set(field, was)
+		}
 		check("another secret", false, r.body, "wrong", r.now)
 		check("an empty secret", false, r.body, "", r.now)
 		if strings.Contains(strings.Join(r.header, " ")+r.body, "1700000000") || strings.Contains(strings.Join(r.header, " "), "imestamp") {
@@ -132,6 +151,21 @@ func TestSignatures(t *testing.T) {
 			t.Errorf("no worked example meets the row of %s (%s %s)", schemes[i].tool, schemes[i].header, schemes[i].prefix)
 		}
 	}
+}
+
+// longestRun is where the longest word of a header's value stands: the signature, an id or a time, all of which are signed.
+func longestRun(s string) (from, to int) {
+	for i := 0; i < len(s); i++ {
+		n := i
+		for n < len(s) && (s[n] >= '0' && s[n] <= '9' || s[n] >= 'a' && s[n] <= 'z' || s[n] >= 'A' && s[n] <= 'Z') {
+			n++
+		}
+		if n-i > to-from {
+			from, to = i, n
+		}
+		i = n
+	}
+	return from, to
 }
 
 func TestEmptySecretNeverMatches(t *testing.T) {
