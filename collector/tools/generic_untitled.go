@@ -65,7 +65,7 @@ func untitled(s *search, it *digest.Item) string {
 		what = capital(deed)
 	} else if w := words(it.Event); w != "" && !isHollow(it.Event) {
 		what = w
-	} else if it.Author != "" || it.Project != "" {
+	} else if it.Author != "" || it.Project != "" || failing[it.State] || alarms[it.State] {
 		what = orElse(capital(strings.ReplaceAll(it.State, "_", " ")), what)
 	}
 	stated := what != "Update" && it.Event == ""
@@ -73,6 +73,9 @@ func untitled(s *search, it *digest.Item) string {
 	for i := range s.places {
 		p := &s.places[i]
 		v := p.scalar()
+		if v == "true" && len(p.key) > 4 && p.depth == 0 && it.Event == "" && it.State == "" && !bookkeeping.MatchString(p.key) {
+			parts = append(parts, strings.ToLower(words(p.name)))
+		}
 		if v == "" || v == "false" || v == "true" || v == it.Event || v == it.Author || v == it.Project ||
 			strings.EqualFold(v, what) || stated && sameState[strings.ToLower(v)] == it.State || p.aside || len(v) > 60 || isID(v) ||
 			webAddress(v) != "" || !readTime(v).IsZero() ||

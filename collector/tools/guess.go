@@ -62,7 +62,7 @@ func searchIn(top node) *search {
 				}
 				c.node = unpacked(v)
 				s.places = append(s.places, c)
-				if _, off := aside[key]; off && !itsOwn(&c, isList) {
+				if _, off := aside[key]; (off || strings.HasSuffix(key, "by")) && !itsOwn(&c, isList) {
 					c.aside = true
 				}
 				if c.object() != nil {
@@ -87,6 +87,8 @@ func itsOwn(p *place, isList bool) bool {
 		return p.depth > 0
 	case "metadata":
 		return p.has("title")
+	case "headers": // of a mail
+		return p.has("subject")
 	}
 	return false
 }

@@ -217,6 +217,8 @@ func tellingParts(parts [][]string) [][]string {
 		return parts[n-1:]
 	case n > 2 && (before[0] == "status" || before[0] == "state"):
 		return parts[n-3:]
+	case n > 2 && len(before) == 1 && (before[0] == "open" || before[0] == "closed") && knownThing(parts[n-3]): // issue.open.created
+		return [][]string{parts[n-3], last}
 	case n > 2 && len(before) == 1 && verbs[before[0]] != "" && !done(last[0]) && knownThing(parts[n-3]): // task.move.column
 		return parts[n-3 : n-1]
 	}
