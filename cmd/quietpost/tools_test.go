@@ -17,7 +17,8 @@ func TestTools(t *testing.T) {
 		"q.yaml":            "mail: {from: a@example.com, smtp: {host: h}}\ntools_dir: own\n",
 		"b.yaml":            "mail: {from: a@example.com, smtp: {host: h}}\ntools_dir: begun\n",
 		"begun/trello.yaml": "", // as `tools show trello > begun/trello.yaml` finds it
-		"own/newtool.yaml":  "title: New Tool\nknow: [{fields: [very.special]}]\nmap: {title: '\"about \" + payload.very.special'}\non: [{}]\n",
+		"own/newtool.yaml":  "title: New Tool\nknow: [{fields: [very.special]}]\nmap: {title: '\"about \" + payload.very.special'}\non: [{}]\n" +
+			"samples: [{name: it, body: {very: {special: it}}, gives: {title: it}}]\n",
 	} {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -44,6 +45,7 @@ func TestTools(t *testing.T) {
 		{"a copy is made into the folder", "", "--config b.yaml tools show trello", 0, []string{"title: Trello\n", "samples:"}},
 		{"the list beside a fault", "", "--config b.yaml tools list", 0, []string{"trello", "cannot be used", "the file is empty"}},
 		{"nothing beside a fault", "", "--config b.yaml tools show nosuch", 1, []string{`no tool "nosuch"`, "cannot be used"}},
+		{"own samples are tried", "", "--config q.yaml check", 0, []string{"is good", `tools_dir: note: newtool.yaml: sample "it": title is "about it", not "it"`}},
 		{"own files are listed", "", "--config q.yaml tools list", 0, []string{"newtool", "New Tool", "trello"}},
 		{"own files are shown", "", "--config q.yaml tools show newtool", 0, []string{"title: New Tool"}},
 		{"own files are tried", `{"very":{"special":"it"}}`, "--config q.yaml tools try auto -", 0, []string{"read as newtool", "title     about it"}},
