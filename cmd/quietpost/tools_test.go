@@ -17,7 +17,7 @@ func TestTools(t *testing.T) {
 		"q.yaml":            "mail: {from: a@example.com, smtp: {host: h}}\ntools_dir: own\n",
 		"b.yaml":            "mail: {from: a@example.com, smtp: {host: h}}\ntools_dir: begun\n",
 		"begun/trello.yaml": "", // as `tools show trello > begun/trello.yaml` finds it
-		"own/newtool.yaml":  "title: New Tool\nknow: [{fields: [very.special]}]\nmap: {title: '\"about \" + payload.very.special'}\non: [{}]\n" +
+		"own/newtool.yaml": "title: New Tool\nknow: [{fields: [very.special]}]\nmap: {title: '\"about \" + payload.very.special'}\non: [{}]\n" +
 			"samples: [{name: it, body: {very: {special: it}}, gives: {title: it}}]\n",
 	} {
 		file := filepath.Join(dir, name)
