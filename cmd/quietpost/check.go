@@ -53,6 +53,13 @@ func (c *checkCmd) Run(e *env) error {
 	for _, n := range cfg.SecretNotes() {
 		fmt.Fprintln(e.stdout, n)
 	}
+	lib, err := e.libraryOf(cfg)
+	if err != nil {
+		return err
+	}
+	for _, line := range lib.Misread() {
+		fmt.Fprintln(e.stdout, "tools_dir: note: "+line)
+	}
 	now := e.now()
 	for i := range cfg.Subscribers {
 		s := &cfg.Subscribers[i]

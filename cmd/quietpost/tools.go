@@ -26,6 +26,20 @@ func (e *env) toolsOf() (*tools.Library, error) {
 	return e.libraryOf(cfg)
 }
 
+// toolsToShow is the library of the configuration, or, where that has a fault, what comes with the program: who mends the
+// fault looks here for the names of tools, and `tools show NAME > …/NAME.yaml` has emptied that file before we read it.
+func (e *env) toolsToShow() (lib *tools.Library, fault error) {
+	lib, fault = e.toolsOf()
+	if fault == nil {
+		return lib, nil
+	}
+	lib, err := e.shipped()
+	if err != nil {
+		return nil, err
+	}
+	return lib, fault
+}
+
 type toolsListCmd struct{}
 
 // Example is printed with the help.
@@ -39,9 +53,12 @@ type toolJSON struct {
 
 // Run lists.
 func (*toolsListCmd) Run(e *env) error {
-	lib, err := e.toolsOf()
-	if err != nil {
-		return err
+	lib, fault := e.toolsToShow()
+	if lib == nil {
+		return fault
+	}
+	if fault != nil {
+		fmt.Fprintf(e.stderr, "the configuration cannot be used (%v): these are the tools that come with the program\n", fault)
 	}
 	values, rows := []toolJSON{}, []string(nil)
 	for _, name := range lib.Names() {
@@ -63,15 +80,18 @@ func (*toolsShowCmd) Example() string {
 
 // Run prints the tool's file.
 func (c *toolsShowCmd) Run(e *env) error {
-	lib, err := e.toolsOf()
-	if err != nil {
-		return err
+	lib, fault := e.toolsToShow()
+	if lib == nil {
+		return fault
 	}
 	text, ok := lib.Text(c.Name)
+	if !ok && fault != nil {
+		return fmt.Errorf("no tool %q comes with the program, and the configuration cannot be used: %w", c.Name, fault)
+	}
 	if !ok {
 		return fmt.Errorf("no tool %q; `quietpost tools list` shows all", c.Name)
 	}
-	_, err = e.stdout.Write(text)
+	_, err := e.stdout.Write(text)
 	return err
 }
 

@@ -12,7 +12,7 @@ var (
 	hostNames = names("hostname", "host", "hostdisplayname", "hostalias", "devicehostname", "devicename", "device", "servername", "server",
 		"nodename", "node", "machine", "machinename", "computername", "entity", "managedentity", "systemname")
 	checkNames = names("servicedisplayname", "servicedescription", "servicedesc", "servicename", "service", "sensorname", "sensor",
-		"checkname", "check", "alarmname", "alertname", "alarm", "monitorname", "monitor", "entitydisplayname", "rulename", "rule", "label")
+		"checkname", "check", "alarmname", "alertname", "alarm", "monitorname", "monitor", "entitydisplayname", "rulename", "rule", "label", "testname", "plugin", "metric")
 	outputNames = fieldSet("output", "pluginoutput", "serviceoutput", "hostoutput", "servicestate", "hoststate", "statetype",
 		"sensor", "check", "alarm", "alert", "rule", "lastvalue", "metric", "threshold")
 )
@@ -38,6 +38,11 @@ func (s *search) monitors(it *digest.Item) bool {
 // there is no host, or where the words name it.
 func (s *search) alarm(head string, at int, it *digest.Item) string {
 	check, host := s.watched(it)
+	if _, why := reasonNames.rank(s.keyOf(at)); host == "" && why && failing[it.State] {
+		if check = s.name(&checkNames, &projectParts); check != "" && !strings.Contains(strings.ToLower(head), strings.ToLower(check)) {
+			return title(check+" "+s.stands(it), head)
+		}
+	}
 	if host == "" || strings.Contains(strings.ToLower(head), strings.ToLower(host)) && !strings.EqualFold(head, host) {
 		return ""
 	}

@@ -216,7 +216,8 @@ func TestEventWords(t *testing.T) {
 		"merge_request.update": "merge request | updated", "Push Hook": " | pushed", "pull_request.opened": "pull request | opened",
 		"jira:issue_updated": "issue | updated", "deploy_building": "deploy | building", "HourlyFollowUp": "hourly follow up | ",
 		"harbor.replication.status.changed": "replication status | changed", "check.down": "check | down", "ticket": "ticket | ", "": " | ",
-		"v1": " | ", "statuses": "statuses | "} {
+		"signed up": " | signed up", "set_up": " | set up", "transfers#state-change": "state | changed", "task.move.column": "task | moved",
+		"new_comment": "comment | created", "contact.tag.deleted": "tag | deleted", "v1": " | ", "statuses": "statuses | "} {
 		thing, deed := eventWords(in)
 		if got := strings.Join(thing, " ") + " | " + deed; got != want {
 			t.Errorf("%q is %q, want %q", in, got, want)

@@ -45,6 +45,9 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 		number, of, head = "#"+strings.TrimPrefix(head, "#"), thing, ""
 	}
 	lead := s.lead(thing, deed, number, of)
+	if strings.Contains(lead, " commit") && strings.EqualFold(head, it.Project) { // the first one's words instead of the project's
+		head = firstLine(rules.Plain(s.text(&commitNames, 1000)))
+	}
 	if number != "" && len(head) > 1 && strings.Contains(number, head) { // Release v2.4.0: 2.4.0
 		head = ""
 	}
@@ -149,7 +152,9 @@ func (s *search) happened(at int, it *digest.Item) (thing []string, deed string)
 		thing, now = thing[:n-1], true
 	}
 	if len(thing) == 0 {
-		thing = s.thing(at)
+		if thing = s.thing(at); state != "" && slices.Equal(thing, []string{"comment"}) { // which says why
+			thing = nil
+		}
 	}
 	switch {
 	case now:
@@ -231,6 +236,7 @@ func stem(deed string) string {
 
 var (
 	buildNames  = names("name")
+	commitNames = names("message", "subject")
 	reasonNames = names("reason", "errormessage", "incidentreason", "failurereason", "error", "errortext",
 		"alertdetails", "statustext", "failuremessage", "cause", "lasterror").
 		ending(`type|code|url|id$|class`, "errormessage", "reason", "error")

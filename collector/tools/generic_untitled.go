@@ -65,15 +65,19 @@ func untitled(s *search, it *digest.Item) string {
 		what = capital(deed)
 	} else if w := words(it.Event); w != "" && !isHollow(it.Event) {
 		what = w
-	} else if it.Author != "" || it.Project != "" {
+	} else if it.Author != "" || it.Project != "" || failing[it.State] || alarms[it.State] {
 		what = orElse(capital(strings.ReplaceAll(it.State, "_", " ")), what)
 	}
+	stated := what != "Update" && it.Event == ""
 	var parts []string
 	for i := range s.places {
 		p := &s.places[i]
 		v := p.scalar()
+		if v == "true" && len(p.key) > 4 && p.depth == 0 && it.Event == "" && it.State == "" && !bookkeeping.MatchString(p.key) {
+			parts = append(parts, strings.ToLower(words(p.name)))
+		}
 		if v == "" || v == "false" || v == "true" || v == it.Event || v == it.Author || v == it.Project ||
-			strings.EqualFold(v, what) || p.aside || len(v) > 60 || isID(v) ||
+			strings.EqualFold(v, what) || stated && sameState[strings.ToLower(v)] == it.State || p.aside || len(v) > 60 || isID(v) ||
 			webAddress(v) != "" || !readTime(v).IsZero() ||
 			nobody[strings.ToLower(v)] || bookkeeping.MatchString(p.key) || contacts.MatchString(p.key) {
 			continue
@@ -98,6 +102,6 @@ func untitled(s *search, it *digest.Item) string {
 // bookkeeping are fields by which machines keep order, of no interest to people; contacts do not belong in a title.
 var (
 	bookkeeping = regexp.MustCompile(`(?:api|schema|spec|payload|event|hook)version|schema|webhook|token|secret|signature|hash|digest|uuid|guid` +
-		`|slug|organi[sz]ation|account|acct|password|apikey|id$|ids$`)
+		`|subscription$|slug|organi[sz]ation|account|acct|password|apikey|id$|ids$`)
 	contacts = regexp.MustCompile(`mail|phone`)
 )

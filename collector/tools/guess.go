@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/mail"
 	"net/url"
@@ -61,7 +62,7 @@ func searchIn(top node) *search {
 				}
 				c.node = unpacked(v)
 				s.places = append(s.places, c)
-				if _, off := aside[key]; off && !itsOwn(&c, isList) {
+				if _, off := aside[key]; (off || strings.HasSuffix(key, "by")) && !itsOwn(&c, isList) {
 					c.aside = true
 				}
 				if c.object() != nil {
@@ -86,6 +87,8 @@ func itsOwn(p *place, isList bool) bool {
 		return p.depth > 0
 	case "metadata":
 		return p.has("title")
+	case "headers": // of a mail
+		return p.has("subject")
 	}
 	return false
 }
@@ -109,9 +112,15 @@ func listed(list []any) (v any, count int) {
 	return pairs, 0
 }
 
-// unpacked is v, or what a text holds that is JSON itself, as SNS and queues send it.
+// unpacked is v, or what a text holds that is JSON itself, as SNS and queues send it; Pub/Sub in base64.
 func unpacked(v any) node {
-	if s, ok := v.(string); ok && len(s) > 6 && s[0] == '{' && strings.HasSuffix(s, "}") {
+	s, ok := v.(string)
+	if ok && strings.HasPrefix(s, "eyJ") {
+		if b, err := base64.StdEncoding.DecodeString(s); err == nil {
+			s = string(b)
+		}
+	}
+	if ok && len(s) > 6 && s[0] == '{' && strings.HasSuffix(s, "}") {
 		if b := []byte(s); json.Valid(b) {
 			if n, err := parse(b); err == nil {
 				return n

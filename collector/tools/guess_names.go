@@ -57,10 +57,10 @@ func fieldSet(names ...string) map[string]bool {
 }
 
 var (
-	titleNames = names("title", "displaytitle", "summary", "subject", "headline", "shortmessage", "alertname",
+	titleNames = names("title|titel|titre|titulo", "displaytitle", "summary", "subject|betreff|asunto|objet", "headline", "shortmessage", "alertname",
 		"rulename", "alertrule", "alarmname|alerttitle|incidenttitle|incidentname|shortdescription",
 		"message", "msg", "text|statemessage|textpayload|storytext", "name|alert|alarm", "displayname", "featurename", "pulsename", "itemname", "productname",
-		"searchname", "checkname", "jobname", "formname", "rule", "description", "content", "label", "identifier",
+		"searchname", "checkname|testname", "jobname", "formname", "rule", "description", "content", "label", "identifier",
 		"comment", "note",
 		"plaintextbody", "body", "output", "reason", "data", "memo").
 		ending(notTheTitle, "title", "subject", "summary", "headline", "friendlyname", "checkname", "searchname",
@@ -69,7 +69,7 @@ var (
 			"plaintext", "output")
 	anyNames  = names().ending(notAName, "name")
 	bodyNames = names("body", "description", "longdescription", "message", "text", "details", "detail", "content", "msg",
-		"comment", "note", "notes", "errormessage", "reason", "output", "longmessage", "summary").
+		"comment", "note", "notes", "errormessage", "reason", "output", "longmessage", "summary", "plain").
 		ending(notTheTitle, "description", "body", "message", "details", "text", "reason")
 	urlNames = names("htmlurl", "weburl", "permalink", "titlelink", "browserurl", "panelurl", "dashboardurl", "incidenturl",
 		"alerturl", "issueurl", "buildurl", "runurl", "targeturl", "detailsurl", "logurl", "fullurl", "url", "link",

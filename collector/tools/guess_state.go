@@ -86,7 +86,7 @@ var alarmWords = map[string]string{"problem": "firing", "alert": "firing", "alar
 
 var (
 	signalNames = names("messagetype", "notificationtype", "alerttype")
-	errorNames  = names("error", "exception", "errormessage", "err")
+	errorNames  = names("error", "exception", "errormessage", "err", "errors")
 )
 
 // wrong is what a delivery says under the name of an error.
@@ -120,7 +120,7 @@ func (s *search) told() string {
 // truths are the states that a yes and a no under a key mean.
 var truths = map[string][2]string{"success": {"success", "failed"}, "issuccess": {"success", "failed"}, "successful": {"success", "failed"},
 	"succeeded": {"success", "failed"}, "passed": {"passed", "failed"}, "failed": {"failed", ""}, "resolved": {"resolved", ""}, "done": {"done", ""},
-	"completed": {"completed", ""}, "isdown": {"down", "up"}, "isup": {"up", "down"}}
+	"completed": {"completed", ""}, "ok": {"ok", "failed"}, "isok": {"ok", "failed"}, "isdown": {"down", "up"}, "isup": {"up", "down"}}
 
 var sameWeight = map[string]string{"crit": "critical", "warn": "warning", "err": "error", "informational": "info",
 	"information": "info", "emerg": "emergency"}

@@ -43,6 +43,9 @@ func isDone(w string) bool {
 		!strings.HasSuffix(w, "feed")
 }
 
+// phrasal are verbs that an up or a down belongs to, which tells no state.
+var phrasal = fieldSet("set", "back", "scale", "wind", "shut", "roll", "start", "clean", "step", "break", "look")
+
 // hollow are the words of an event's name that say nothing by themselves.
 var hollow = fieldSet("event", "events", "alert", "alerts", "notification", "notifications", "webhook", "webhooks",
 	"hook", "hooks", "message", "payload",
@@ -177,6 +180,8 @@ func eventWords(event string) (thing []string, deed string) {
 		return nil, strings.Join(append([]string{orElse(verbs[all[0]], all[0])}, all[1:]...), " ")
 	case n > 2 && (all[n-1] == "up" || all[n-1] == "down"): // a follow-up
 		return all, ""
+	case n == 2 && (all[1] == "up" || all[1] == "down") && (isDone(all[0]) || verbs[all[0]] != "" || phrasal[all[0]]): // signed up
+		return nil, orElse(verbs[all[0]], all[0]) + " " + all[1]
 	case n > 1 && n < 4 && all[0] == "new" && !isDone(all[n-1]): // new_comment
 		thing, deed = all[1:], "created"
 	case n == 2 && verbs[all[0]] != "" && strings.HasSuffix(all[1], "ing"): // deploy_building
@@ -212,6 +217,8 @@ func tellingParts(parts [][]string) [][]string {
 		return parts[n-1:]
 	case n > 2 && (before[0] == "status" || before[0] == "state"):
 		return parts[n-3:]
+	case n > 2 && len(before) == 1 && (before[0] == "open" || before[0] == "closed") && knownThing(parts[n-3]): // issue.open.created
+		return [][]string{parts[n-3], last}
 	case n > 2 && len(before) == 1 && verbs[before[0]] != "" && !done(last[0]) && knownThing(parts[n-3]): // task.move.column
 		return parts[n-3 : n-1]
 	}

@@ -20,6 +20,7 @@ var shipped embed.FS
 type Library struct {
 	tools map[string]Tool
 	files map[string]*mapFile
+	own   []*mapFile // the operator's
 	order []*mapFile // those that Detect asks, the operator's first
 }
 
@@ -38,6 +39,7 @@ func NewLibrary(own fs.FS) (*Library, error) {
 			l.add(m)
 			first = append(first, m)
 		}
+		l.own = files
 	}
 	builtIn, err := readMaps(shipped, "maps")
 	faults = append(faults, err)

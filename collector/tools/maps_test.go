@@ -2,7 +2,6 @@ package tools
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -46,53 +45,9 @@ func TestMapFiles(t *testing.T) {
 }
 
 func checkSample(t *testing.T, l *Library, tool string, s *Sample) {
-	header := http.Header{"Content-Type": {"application/json"}}
-	for k, v := range s.Header {
-		header[k] = v
+	for _, fault := range l.tried(l.files[tool], s) {
+		t.Error(fault)
 	}
-	if got := l.Detect(header, s.Body); got != tool {
-		t.Errorf("it is taken for %s", got)
-	}
-	read := l.tools[tool].Read
-	if m := l.files[tool]; !m.code {
-		read = m.mapped // which tells what read would pass over
-	}
-	r, err := read(header, s.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.Ignored != "" {
-		if string(r.Ignored) != s.Ignored {
-			t.Errorf("ignored: %q, want %q; items %d", r.Ignored, s.Ignored, len(r.Items))
-		}
-		return
-	}
-	if len(r.Items) != len(s.Gives) {
-		t.Fatalf("%d items, want %d (ignored: %q)", len(r.Items), len(s.Gives), r.Ignored)
-	}
-	for i, want := range s.Gives {
-		got := shownFields(&r.Items[i])
-		for field, value := range want {
-			have, ok := got[field]
-			if !ok {
-				t.Errorf("%s is no field", field)
-			}
-			if have != value {
-				t.Errorf("item %d: %s is\n%q, want\n%q", i+1, field, have, value)
-			}
-		}
-	}
-}
-
-// shownFields are an item's fields as samples write them.
-func shownFields(it *digest.Item) map[string]string {
-	out := map[string]string{"project": digest.ProjectKey(it.Project), "title": digest.OneLine(it.Title, digest.MaxTitle), "body": strings.TrimSpace(digest.CleanBody(it.Body)),
-		"url": it.URL, "author": it.Author, "kind": it.Kind, "thread": it.Thread, "event": it.Event, "state": it.State, "level": it.Level, "priority": it.Priority,
-		"urgent": fmt.Sprint(it.Urgent), "private": fmt.Sprint(it.Private), "tags": strings.Join(it.Tags, ", "), "due": it.Due, "occurred_at": ""}
-	if !it.OccurredAt.IsZero() {
-		out["occurred_at"] = it.OccurredAt.UTC().Format("2006-01-02T15:04:05Z")
-	}
-	return out
 }
 
 // A payload of which any field is missing or of another kind still gives an item, an ignored one or a quarantined one:
@@ -200,6 +155,29 @@ func TestOwnMapFiles(t *testing.T) {
 	}
 	if tool, title := read(http.Header{}, `{"very": {"special": "p"}}`); tool != "newtool" || title != "new" {
 		t.Errorf("%s: %s", tool, title)
+	}
+}
+
+// What an own file's samples say is held against what comes of them.
+func TestMisread(t *testing.T) {
+	text := "title: A\nknow: [{fields: [very.special]}]\non: [{title: payload.very.special}]\nsamples:\n"
+	for sample, want := range map[string]string{
+		"{name: good, body: {very: {special: it}}, gives: {title: it}}":        "",
+		"{name: other, body: {very: {special: it}}, gives: {title: that}}":     `a.yaml: sample "other": title is "it", not "that"`,
+		"{name: not its, body: {very: it}, gives: {title: it}}":                `a.yaml: sample "not its": it is taken for generic`,
+		"{name: not so, body: {very: {special: it}}, ignored: no news}":        `a.yaml: sample "not so": ignored is "", not "no news"`,
+		"{name: fewer, body: {very: {special: it}}, gives: [{title: it}, {}]}": `a.yaml: sample "fewer": it gives 1 updates, not 2`,
+	} {
+		l, err := NewLibrary(fstest.MapFS{"a.yaml": {Data: []byte(text + "  - " + sample)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(l.Misread(), "\n"); !strings.HasPrefix(got, want) || (got == "") != (want == "") {
+			t.Errorf("%s: %q, want %q", sample, got, want)
+		}
+	}
+	if got := library(t).Misread(); got != nil {
+		t.Errorf("without own files: %v", got)
 	}
 }
 

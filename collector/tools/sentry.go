@@ -45,7 +45,7 @@ func Sentry(h http.Header, body []byte) (Reading, error) {
 
 func isSentry(n node) bool {
 	s := &sentryEvent{node: n}
-	return s.infer() != "" && (n.has("installation.uuid") || n.has("project_slug") || n.has("project_name") && n.has("event"))
+	return s.infer() != "" && (n.has("installation.uuid") || n.has("project_slug") || n.has("project_name") && n.at("event").object() != nil)
 }
 
 // infer finds the resource where the header is lost.
