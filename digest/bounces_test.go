@@ -276,7 +276,7 @@ func TestAClockThatIsSetWhileAMailIsOnItsWay(t *testing.T) {
 		h.server.answer = func(*digest.Message) error {
 			if sent++; sent == 1 {
 				h.now = h.now.Add(jump)
-				if done, err := other.Batch(h.ctx); err != nil || len(done) > 0 {
+				if done, err := other.Batch(h.ctx, h.ctx); err != nil || len(done) > 0 {
 					t.Errorf("after %v another sender did %v, %v", jump, done, err)
 				}
 			}
@@ -302,10 +302,10 @@ func TestAFaultInTheProgramHoldsNothingUp(t *testing.T) {
 	h.post(digest.Item{Project: "apollo", Title: "Fire", Urgent: true})
 	_, err := h.builder.TickAlerts(h.ctx, h.now, h.set)
 	h.must(err)
-	if _, err := h.sender.Batch(h.ctx); err == nil || !strings.Contains(err.Error(), "a bad mail") {
+	if _, err := h.sender.Batch(h.ctx, h.ctx); err == nil || !strings.Contains(err.Error(), "a bad mail") {
 		t.Errorf("%v", err)
 	}
-	if done, err := h.sender.Batch(h.ctx); err != nil || len(done) != 1 || done[0].Message.To != "ben@example.com" {
+	if done, err := h.sender.Batch(h.ctx, h.ctx); err != nil || len(done) != 1 || done[0].Message.To != "ben@example.com" {
 		t.Errorf("%v %v", done, err)
 	}
 	m, err := h.store.Message(h.ctx, 1)

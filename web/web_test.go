@@ -185,9 +185,9 @@ func options(f *fake) Options {
 		Archive: f, Desk: f, Instance: key,
 		APIToken: func() [][]byte { return [][]byte{[]byte("old-token"), []byte("new-token")} },
 		Registry: prometheus.NewRegistry(),
-		Policy:  func() *digest.Policy { return apollo },
-		Log:     slog.New(slog.DiscardHandler),
-		Version: "1.2.3",
+		Policy:   func() *digest.Policy { return apollo },
+		Log:      slog.New(slog.DiscardHandler),
+		Version:  "1.2.3",
 	}
 }
 
