@@ -12,7 +12,6 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"quietpost/collector/reader"
-	"quietpost/digest"
 )
 
 const (
@@ -20,49 +19,6 @@ const (
 	batchBytes = 512 << 10 // their sizes together, unless it is one
 	maxStream  = 256 << 20 // bytes of one mail that are looked at
 )
-
-// A mail that cannot be fetched is passed over, so that the others come in, once the server itself has refused it so
-// often and for so long, or the connection has broken in the midst of it; and only when another one can be fetched, since
-// a server that gives none is out of order, and will give all of them later. A mail that is alone holds up none: it waits.
-const (
-	refusals    = 3
-	refusedTime = time.Minute
-	breaks      = 8
-	breakTime   = 10 * time.Minute
-	aloneTime   = 24 * time.Hour
-)
-
-// failing remembers, over all sessions, the mail whose fetch fails: the last one of a batch, until it is found by
-// fetching one by one. The zero value is none.
-type failing struct {
-	uid     uint32
-	refused int // by a NO, or without a text
-	broken  int // the connection
-	since   time.Time
-	why     string
-	others  int // how many others were tried
-}
-
-var errNoText = errors.New("the server gives no text for it")
-
-func (f *failing) note(batch []entry, err error, now time.Time) {
-	last := batch[len(batch)-1].uid
-	if len(batch) > 1 || f.uid != last {
-		*f = failing{since: now}
-	}
-	f.uid, f.why = last, err.Error()
-	if refusal := (*imap.Error)(nil); errors.As(err, &refusal) || errors.Is(err, errNoText) {
-		f.refused++
-	} else {
-		f.broken++
-	}
-}
-
-// hopeless tells whether the mail is to be passed over if another one can be fetched.
-func (f *failing) hopeless(now time.Time, patience time.Duration) bool {
-	lasted := now.Sub(f.since)
-	return f.refused >= refusals && lasted >= patience || f.broken >= breaks && lasted >= breakTime
-}
 
 // A text is a mail's bytes; of one above MaxMail what a Shortener left, and the sum of its body.
 type text struct {
@@ -90,7 +46,8 @@ func (s *session) takeAll(ctx context.Context, entries []entry) error {
 		}
 	}
 	var next *fetched
-	alone, err := s.othersCome(entries)
+	all := entries
+	alone, err := s.othersCome(all)
 	if err != nil {
 		return err
 	}
@@ -119,7 +76,7 @@ func (s *session) takeAll(ctx context.Context, entries []entry) error {
 			if err := s.flush(ctx); err != nil {
 				return err
 			}
-			return s.failed(ctx, now, alone)
+			return s.failed(ctx, now, alone, all)
 		}
 		behind -= len(now.batch)
 		if s.m.failing.uid <= now.batch[len(now.batch)-1].uid {
@@ -141,36 +98,6 @@ func (s *session) takeAll(ctx context.Context, entries []entry) error {
 		return s.move(ctx, s.at(last))
 	}
 	return nil
-}
-
-// othersCome tells of a mail that has been failing for long whether it alone is at fault: another one can be fetched, or
-// there has been none for a day. Each session tries one other, the newest first, since that may be at fault as well.
-func (s *session) othersCome(entries []entry) (alone bool, err error) {
-	f, now := &s.m.failing, s.m.o.Now()
-	if !f.hopeless(now, s.m.patience) {
-		return false, nil
-	}
-	others := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.uid == f.uid || !s.ours(e) })
-	if len(others) == 0 {
-		return now.Sub(f.since) >= aloneTime, nil
-	}
-	f.others++
-	_, err = s.fetch([]entry{others[len(others)-1-(f.others-1)%len(others)]})
-	return err == nil, err
-}
-
-// failed says what becomes of a batch that could not be fetched: it is asked for again, in another session, unless it is
-// one mail, and that alone is at fault.
-func (s *session) failed(ctx context.Context, f *fetched, alone bool) error {
-	if ctx.Err() != nil {
-		return f.err
-	}
-	was := s.m.failing.uid
-	s.m.failing.note(f.batch, s.why(f.err), s.m.o.Now())
-	if !alone || len(f.batch) > 1 || f.batch[0].uid != was {
-		return f.err
-	}
-	return errors.Join(f.err, s.passOver(ctx, f.batch[0]))
 }
 
 // batch is how many of the first entries to fetch by one command: one alone where the last try failed, so as to find
@@ -345,24 +272,4 @@ func (s *session) literal(lit imap.LiteralReader, most int64) (*text, error) {
 	}
 	t.size = n
 	return &t, nil
-}
-
-// passOver writes down that a mail could not be fetched, with where it lies, so that the rest goes on. All before it
-// are stored.
-func (s *session) passOver(ctx context.Context, e entry) error {
-	place, why := s.m.place(s.mark, e), s.m.failing.why
-	mark := s.at(e)
-	mark.Done = e.uid // its bytes are not on disk: nothing is done with it
-	d := digest.Delivery{Mark: &mark, Receipt: digest.Receipt{
-		Source: s.m.o.Name, Tool: Tool, Key: "uid:" + place, State: digest.Quarantined, Header: []byte(placeHeader(place, e)),
-		Reason:     digest.Reason(digest.OneLine("it cannot be fetched from the server: "+why, digest.MaxField)),
-		ReceivedAt: s.m.o.Now(),
-	}}
-	s.m.o.Log.Warn("inbox: a mail cannot be fetched and is passed over; it is in quarantine", "place", place, "error", why)
-	if _, err := s.m.o.Intake.Accept(ctx, d); err != nil {
-		return err
-	}
-	s.m.counted(digest.Quarantined)
-	s.mark, s.m.failing = mark, failing{}
-	return nil
 }

@@ -201,13 +201,13 @@ func TestHopeless(t *testing.T) {
 	var f failing
 	for i := range 20 {
 		now := start.Add(time.Duration(i) * time.Minute)
-		if got, want := f.hopeless(now, time.Minute), i >= 10; got != want {
+		if got, want := f.hopeless(now, time.Time{}, time.Minute), i >= 10; got != want {
 			t.Errorf("after %d breaks in %d minutes: %v", i, i, got)
 		}
 		f.note([]entry{{uid: 4}}, net.ErrClosed, now)
 	}
 	f.note([]entry{{uid: 4}, {uid: 6}}, net.ErrClosed, start)
-	if f.hopeless(start.Add(time.Hour), time.Minute) {
+	if f.hopeless(start.Add(time.Hour), time.Time{}, time.Minute) {
 		t.Error("a batch says nothing of one mail")
 	}
 }

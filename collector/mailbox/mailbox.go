@@ -4,8 +4,8 @@
 //
 // The files stand in the order in which a mail meets them: mailbox.go (Run keeps one session up, for ever), conn.go
 // (bounds on time and bytes), login.go and oauth2.go, session.go (open, list, wait), fetch.go (bytes in batches),
-// deliver.go and project.go (a mail's bytes to a receipt and its items), store.go (many in one transaction), after.go (what becomes of
-// the mail). metrics.go and probe.go show how it is doing.
+// failing.go (what cannot be fetched), deliver.go and project.go (a mail's bytes to a receipt and its items), store.go
+// (many in one transaction), after.go (what becomes of the mail). metrics.go and probe.go show how it is doing.
 package mailbox
 
 import (
@@ -124,8 +124,10 @@ type Mailbox struct {
 	senders map[string]map[uint64]time.Time // when the mails of a sender arrived, by the mail: those of the last hour
 	seed    maphash.Seed
 
-	failing  failing  // this and the next are of the one goroutine of Run
-	survived survived // it outlives sessions
+	// These are of the one goroutine of Run, and outlive sessions.
+	failing  failing
+	survived survived
+	passed   time.Time // when a mail was last passed over
 
 	// How a mail is read, and for how long at most.
 	read     func([]byte, reader.Options) reader.Reading

@@ -380,3 +380,19 @@ func TestUIDBehindTheText(t *testing.T) {
 		t.Errorf("took %q, %s", got, m.Status().Err)
 	}
 }
+
+// Many broken mails in a row hold up the ones behind them for seconds each, not for minutes.
+func TestManyMailsAreRefused(t *testing.T) {
+	in := newIntake()
+	port := store(t, []int{3, 4, 5, 6, 9}, func(tag string, asked []int) string {
+		if slices.ContainsFunc(asked, func(uid int) bool { return uid < 9 }) {
+			return tag + " NO [SERVERBUG] internal error\r\n"
+		}
+		return ""
+	})
+	run(t, hostile(t, port, in), func(m *Mailbox) { m.patience = time.Second })
+	eventually(t, "the mail behind them", func() bool { return slices.Contains(in.titles(), "mail 9") })
+	if n := in.count(digest.Quarantined); n != 4 {
+		t.Errorf("%d passed over", n)
+	}
+}
