@@ -86,6 +86,9 @@ func (c *cleaner) unread(n *html.Node) bool {
 		return n.DataAtom != atom.Form && n.DataAtom != atom.Button
 	}
 	style := styleOf(n)
+	if !strings.Contains(style, ":0") && !strings.Contains(style, "none") && !strings.Contains(style, "hid") { // as the expressions have it, only quicker
+		return hasAttr(n, "hidden")
+	}
 	return hasAttr(n, "hidden") || hiding.MatchString(style) || tiny.MatchString(style) && !c.isResized(n)
 }
 
