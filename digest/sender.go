@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -58,6 +59,12 @@ func (s *Sender) Batch(ctx, service context.Context) (done []Sent, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("leasing: %w", err)
 	}
+	msgs = slices.DeleteFunc(msgs, func(m Message) bool { return !s.Owed.take(s, &m) })
+	defer func() { // also where a Transport panics
+		for i := range msgs {
+			s.Owed.land(s, msgs[i].ID)
+		}
+	}()
 	for i := range msgs {
 		if ctx.Err() != nil {
 			return done, errors.Join(ctx.Err(), s.giveBack(msgs[i:]))
@@ -122,6 +129,7 @@ func (s *Sender) send(ctx, service context.Context, m *Message) (Report, error) 
 
 // report writes the end of an attempt down, trying again for a while: until it is written, the mail might go twice.
 func (s *Sender) report(ctx context.Context, r Report) error {
+	defer s.Owed.land(s, r.ID)
 	var err error
 	for try := range 5 {
 		if try > 0 {
@@ -130,19 +138,67 @@ func (s *Sender) report(ctx context.Context, r Report) error {
 			case <-ctx.Done():
 			}
 		}
-		if _, err = s.Store.Report(context.WithoutCancel(ctx), s.Now(), []Report{r}); err == nil {
+		r.Lease = s.Owed.lease(r.ID, r.Lease)
+		var lost []int64
+		if lost, err = s.Store.Report(context.WithoutCancel(ctx), s.Now(), []Report{r}); err == nil && len(lost) == 0 {
 			return nil
 		}
+	}
+	if err == nil {
+		return nil // it is somebody else's now: the operator's, or a restored copy's
 	}
 	s.Owed.add(r)
 	return fmt.Errorf("message %d: writing down that it is %s: %w", r.ID, r.State, err)
 }
 
 // Owed are the ends of attempts that could not be written down, as when the disk is full. Nobody leases anything before
-// they are: a message that a server took would go again when its lease runs out.
+// they are: a message that a server took would go again when its lease runs out. It also knows the messages that the senders have in
+// their hands: a clock that is set ahead lets all their leases run out, and then another sender must not send them too.
 type Owed struct {
 	mu      sync.Mutex
 	reports []Report
+	held    map[int64]hold // by message
+}
+
+// A hold is who has a message in their hands, and its newest lease.
+type hold struct {
+	by    *Sender
+	lease int64
+}
+
+// take notes that a sender leased a message; false if another one has it in its hands, which goes on under the new lease.
+func (o *Owed) take(s *Sender, m *Message) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held == nil {
+		o.held = map[int64]hold{}
+	}
+	h, held := o.held[m.ID]
+	if !held {
+		h.by = s
+	}
+	h.lease = m.Lease
+	o.held[m.ID] = h
+	return !held
+}
+
+// lease is the newest lease of a message that is held.
+func (o *Owed) lease(id, taken int64) int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if h, held := o.held[id]; held {
+		return h.lease
+	}
+	return taken
+}
+
+// land notes that a message is not in a sender's hands any more.
+func (o *Owed) land(s *Sender, id int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held[id].by == s {
+		delete(o.held, id)
+	}
 }
 
 func (o *Owed) add(rs ...Report) {
@@ -168,7 +224,8 @@ func (o *Owed) write(ctx context.Context, store OutboxStore, now time.Time) erro
 func (s *Sender) giveBack(msgs []Message) error {
 	var rs []Report
 	for i := range msgs {
-		rs = append(rs, Report{ID: msgs[i].ID, Lease: msgs[i].Lease, State: Queued, NextAt: s.Now(), Answer: msgs[i].Answer})
+		rs = append(rs, Report{ID: msgs[i].ID, Lease: s.Owed.lease(msgs[i].ID, msgs[i].Lease), State: Queued, NextAt: s.Now(), Answer: msgs[i].Answer})
+		defer s.Owed.land(s, msgs[i].ID)
 	}
 	if len(rs) == 0 {
 		return nil
