@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -33,11 +34,6 @@ type Sender struct {
 // batch is how many messages one lease takes: enough to save transactions, few enough to share with other workers.
 const batch = 8
 
-// leaseFor is the length of a lease: far more than any batch takes, because the wall clock may be set, or the machine may sleep, while
-// a mail is on its way, and what seems to have run out would go a second time. Half of FarOff, for a clock that is set back.
-// Who holds a lease gives it back whatever happens, and those of a dead process are freed at start.
-const leaseFor = FarOff / 2
-
 // stopGrace is how long an exchange may still take once the service is told to stop.
 const stopGrace = 7 * time.Second
 
@@ -59,10 +55,11 @@ func (s *Sender) Batch(ctx, service context.Context) (done []Sent, err error) {
 	if s.faults > 0 {
 		limit = 1
 	}
-	msgs, err := s.Store.Lease(ctx, now, now.Add(leaseFor), s.Lanes, limit)
+	msgs, err := s.Store.Lease(ctx, now, now.Add(time.Duration(limit+1)*s.Timeout), s.Lanes, limit)
 	if err != nil {
 		return nil, fmt.Errorf("leasing: %w", err)
 	}
+	msgs = slices.DeleteFunc(msgs, func(m Message) bool { return !s.Owed.take(s, &m) })
 	i := 0
 	defer func() {
 		if p := recover(); p != nil {
@@ -133,6 +130,7 @@ func (s *Sender) send(ctx, service context.Context, m *Message) (Report, error) 
 
 // report writes the end of an attempt down, trying again for a while: until it is written, the mail might go twice.
 func (s *Sender) report(ctx context.Context, r Report) error {
+	defer s.Owed.land(s, r.ID)
 	var err error
 	for try := range 5 {
 		if try > 0 {
@@ -141,19 +139,67 @@ func (s *Sender) report(ctx context.Context, r Report) error {
 			case <-ctx.Done():
 			}
 		}
-		if _, err = s.Store.Report(context.WithoutCancel(ctx), s.Now(), []Report{r}); err == nil {
+		r.Lease = s.Owed.lease(r.ID, r.Lease)
+		var lost []int64
+		if lost, err = s.Store.Report(context.WithoutCancel(ctx), s.Now(), []Report{r}); err == nil && len(lost) == 0 {
 			return nil
 		}
+	}
+	if err == nil {
+		return nil // it is somebody else's now: the operator's, or a restored copy's
 	}
 	s.Owed.add(r)
 	return fmt.Errorf("message %d: writing down that it is %s: %w", r.ID, r.State, err)
 }
 
 // Owed are the ends of attempts that could not be written down, as when the disk is full. Nobody leases anything before
-// they are: a message that a server took would go again when its lease runs out.
+// they are: a message that a server took would go again when its lease runs out. It also knows the messages that the senders have in
+// their hands: a clock that is set ahead lets all their leases run out, and then another sender must not send them too.
 type Owed struct {
 	mu      sync.Mutex
 	reports []Report
+	held    map[int64]hold // by message
+}
+
+// A hold is who has a message in their hands, and its newest lease.
+type hold struct {
+	by    *Sender
+	lease int64
+}
+
+// take notes that a sender leased a message; false if another one has it in its hands, which goes on under the new lease.
+func (o *Owed) take(s *Sender, m *Message) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held == nil {
+		o.held = map[int64]hold{}
+	}
+	h, held := o.held[m.ID]
+	if !held {
+		h.by = s
+	}
+	h.lease = m.Lease
+	o.held[m.ID] = h
+	return !held
+}
+
+// lease is the newest lease of a message that is held.
+func (o *Owed) lease(id, taken int64) int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if h, held := o.held[id]; held {
+		return h.lease
+	}
+	return taken
+}
+
+// land notes that a message is not in a sender's hands any more.
+func (o *Owed) land(s *Sender, id int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held[id].by == s {
+		delete(o.held, id)
+	}
 }
 
 func (o *Owed) add(rs ...Report) {
@@ -184,7 +230,8 @@ func (s *Sender) dropped(m Message, fault any) error {
 func (s *Sender) giveBack(msgs []Message) error {
 	var rs []Report
 	for i := range msgs {
-		rs = append(rs, Report{ID: msgs[i].ID, Lease: msgs[i].Lease, State: Queued, NextAt: s.Now(), Answer: msgs[i].Answer, Untried: true})
+		rs = append(rs, Report{ID: msgs[i].ID, Lease: s.Owed.lease(msgs[i].ID, msgs[i].Lease), State: Queued, NextAt: s.Now(), Answer: msgs[i].Answer, Untried: true})
+		defer s.Owed.land(s, msgs[i].ID)
 	}
 	if len(rs) == 0 {
 		return nil

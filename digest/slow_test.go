@@ -73,3 +73,50 @@ func TestEachDigestOfASlotBeats(t *testing.T) {
 		t.Errorf("%d beats", beats)
 	}
 }
+
+// TestAClockThatIsSetAheadAmidMailsDoublesNone: all leases have run out, and still each mail is in the hands of one sender.
+func TestAClockThatIsSetAheadAmidMailsDoublesNone(t *testing.T) {
+	h := newHouse(t, anaEntry, digest.Entry{Address: "ben@example.com", Projects: []string{"*"}, Schedule: "daily"})
+	h.post(digest.Item{Project: "apollo", Title: "One"})
+	h.at("2026-11-23 09:00:00")
+	_, err := h.builder.TickDigests(h.ctx, h.now, h.set)
+	h.must(err)
+	other := *h.sender
+	h.server.answer = func(*digest.Message) error {
+		h.server.answer = nil
+		h.at("2030-01-01 09:00:00")
+		done, err := other.Batch(h.ctx, h.ctx)
+		if err != nil || len(done) != 0 {
+			t.Errorf("the other sender: %+v, %v", done, err)
+		}
+		return nil
+	}
+	h.want(h.tick(), "One", "One")
+	delivered, err := h.store.Messages(h.ctx, []string{digest.Delivered}, 9)
+	h.must(err)
+	if len(delivered) != 2 || len(h.server.mails) != 2 {
+		t.Errorf("%d mails, delivered %+v", len(h.server.mails), delivered)
+	}
+	for range 3 { // nor do they stay in nobody's hands
+		h.now = h.now.Add(time.Hour)
+		h.want(h.tick())
+	}
+}
+
+// TestATransportThatPanicsKeepsNoMail: what it had in its hands is sent when the lease has run out.
+func TestATransportThatPanicsKeepsNoMail(t *testing.T) {
+	h := newHouse(t, anaEntry)
+	h.post(digest.Item{Project: "apollo", Title: "One"})
+	h.at("2026-11-23 09:00:00")
+	_, err := h.builder.TickDigests(h.ctx, h.now, h.set)
+	h.must(err)
+	h.server.answer = func(*digest.Message) error { panic("a fault in the program") }
+	func() {
+		defer func() { recover() }()
+		_, _ = h.sender.Batch(h.ctx, h.ctx)
+	}()
+	h.server.answer = nil
+	h.want(h.tick())
+	h.now = h.now.Add(time.Hour)
+	h.want(h.tick(), "One")
+}
