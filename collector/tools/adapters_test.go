@@ -247,3 +247,15 @@ func TestDetectByShape(t *testing.T) {
 		t.Errorf("GitHub's own form is taken for %s", got)
 	}
 }
+
+// What a template or an automation made of a tool's body is read as any sender's, whatever it is.
+func TestBodiesOfTheirOwnMaking(t *testing.T) {
+	for name, read := range map[string]Adapter{"grafana": Grafana, "jira": Jira} {
+		for body, want := range map[string]string{"Disk full on web-1": "Disk full on web-1", `[{"title": "Load is high"}]`: "Load is high", `{"title": `: ""} {
+			r, err := read(http.Header{"X-Atlassian-Webhook-Identifier": {"k-1"}}, []byte(body))
+			if (err == nil) != (want != "") || want != "" && (len(r.Items) != 1 || r.Items[0].Title != want) || name == "jira" && r.Key != "k-1" {
+				t.Errorf("%s of %s: %+v, %v", name, body, r, err)
+			}
+		}
+	}
+}

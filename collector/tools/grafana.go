@@ -15,12 +15,9 @@ import (
 // as any sender's.
 func Grafana(h http.Header, body []byte) (Reading, error) {
 	n, err := parse(formPayload(h, body))
-	if err != nil {
-		return Reading{}, err
-	}
 	switch {
-	case n.object() == nil:
-		return Reading{}, fmt.Errorf("%w: Grafana posts a JSON object", ErrUnreadable)
+	case err != nil || n.object() == nil: // a contact point's template may make anything of it
+		return Generic(h, body)
 	case isAlertGroup(n):
 		return readAlerts(n, grafanaProject, grafanaTitle), nil
 	case isOnCall(n):

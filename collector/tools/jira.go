@@ -1,7 +1,6 @@
 package tools
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,11 +21,12 @@ type jiraEvent struct {
 func Jira(h http.Header, body []byte) (Reading, error) {
 	r := Reading{Key: strings.TrimSpace(h.Get("X-Atlassian-Webhook-Identifier"))} // the same for each retry
 	n, err := parse(formPayload(h, body))
-	if err != nil {
-		return r, err
-	}
-	if n.object() == nil {
-		return r, fmt.Errorf("%w: Jira posts a JSON object", ErrUnreadable)
+	if err != nil || n.object() == nil { // an automation's custom data may be anything
+		plain, err := Generic(h, body)
+		if r.Key != "" {
+			plain.Key, plain.Within = r.Key, 0
+		}
+		return plain, err
 	}
 	j := &jiraEvent{node: n, item: &digest.Item{Kind: digest.KindStatus}}
 	j.event = strings.TrimPrefix(n.str("webhookEvent", "event", "eventType"), "jira:")

@@ -36,7 +36,7 @@ func bomb(n int) string {
 // Whatever one sender does, it gets the answer that the contract has for it, every time, and another source's senders
 // are served meanwhile. The clock stands still at now.
 func TestStrain(t *testing.T) {
-	h, in := testHandler(func(o *Options) { o.ReadTimeout = 2 * time.Second })
+	h, in := testHandler(func(o *Options) { o.ReadTimeout = 8 * time.Second })
 	standard := []byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	h.SetSources(append(testSources(), Source{Name: "std", Type: "standard-webhooks", Secrets: [][]byte{standard}}))
 	srv := httptest.NewServer(h)
