@@ -126,7 +126,7 @@ func (s *search) told() string {
 // truths are the states that a yes and a no under a key mean.
 var truths = map[string][2]string{"success": {"success", "failed"}, "issuccess": {"success", "failed"}, "successful": {"success", "failed"},
 	"succeeded": {"success", "failed"}, "passed": {"passed", "failed"}, "failed": {"failed", ""}, "resolved": {"resolved", ""}, "done": {"done", ""},
-	"completed": {"completed", ""}, "ok": {"ok", "failed"}, "isok": {"ok", "failed"}, "isdown": {"down", "up"}, "isup": {"up", "down"}, "up": {"up", "down"}, "online": {"up", "down"}, "reachable": {"up", "down"}, "alive": {"up", "down"},
+	"completed": {"completed", ""}, "ok": {"ok", "failed"}, "isok": {"ok", "failed"}, "isdown": {"down", "up"}, "isup": {"up", "down"}, "up": {"up", "down"}, "reachable": {"up", "down"}, "alive": {"up", "down"},
 	"healthy": {"ok", "failed"}}
 
 // exits are keys under which scripts tell how they ended; 0 is well.
