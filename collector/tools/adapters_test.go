@@ -158,7 +158,8 @@ func TestTypeWords(t *testing.T) {
 }
 
 func TestSourceProject(t *testing.T) {
-	for in, want := range map[string]string{"/mycontext/sub": "mycontext/sub", "https://github.com/acme/rocket": "acme/rocket",
+	for in, want := range map[string]string{
+		"/apis/tekton.dev/v1/namespaces/ci/pipelineruns/shop-1": "ci", "/mycontext/sub": "mycontext/sub", "https://github.com/acme/rocket": "acme/rocket",
 		"https://ci.example": "ci.example", "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66": "", "//nas/disks": "disks", "mailto:a@x.example": "a@x.example",
 		"shop": "shop", "": "", "%zz": ""} {
 		if got := sourceProject(in); got != want {

@@ -264,6 +264,10 @@ var topDomains = map[string]bool{"com": true, "org": true, "net": true, "io": tr
 // sourceProject makes a project's name of an event's source, a URI reference: its path, else its host.
 func sourceProject(source string) string {
 	u, err := url.Parse(source)
+	if _, in, ok := strings.Cut(source, "/namespaces/"); ok && strings.Contains(source, "/apis/") { // an object of Kubernetes
+		name, _, _ := strings.Cut(in, "/")
+		return name
+	}
 	if err != nil || strings.HasPrefix(source, "urn:uuid:") {
 		return ""
 	}

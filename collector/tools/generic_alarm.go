@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
@@ -53,6 +54,9 @@ func (s *search) alarm(head string, at int, it *digest.Item) string {
 	case head != "" && wordCount(head) < 6 && !s.monitors(it): // High CPU
 		return title(head + " on " + host + " " + s.stands(it))
 	}
+	if it.State != "" && strings.EqualFold(head, check) && strings.HasSuffix(strings.ToLower(head), " "+it.State) { // Node is down
+		return title(host, head)
+	}
 	if head == "" || strings.EqualFold(head, check) || strings.EqualFold(head, host) {
 		line := name + " " + s.stands(it)
 		return title(line, s.why(line, it))
@@ -83,4 +87,26 @@ func (s *search) stands(it *digest.Item) string {
 		return "is firing"
 	}
 	return "is " + it.State
+}
+
+// standing is a line for what is down, and for what is up again; a check that has no project is one.
+func (s *search) standing(name string, at int, it *digest.Item) string {
+	if at >= 0 && !strings.HasSuffix(s.keyOf(at), "name") || len(name) > 60 {
+		return ""
+	}
+	it.Project = orElse(it.Project, name)
+	if name = orElse(name, it.Project); name == "" {
+		s.best(&siteNames, func(p *place) string {
+			if u, err := url.Parse(webAddress(p.scalar())); err == nil && name == "" {
+				name = u.Hostname()
+			}
+			return name
+		})
+		it.Project = name
+	}
+	if name == "" {
+		return ""
+	}
+	line := name + " is " + it.State
+	return title(line, s.why(line, it))
 }

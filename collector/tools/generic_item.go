@@ -54,6 +54,9 @@ func genericItem(h http.Header, n node) (it digest.Item, sure bool) {
 	if it.Title = s.heading(text, at, native, &it); it.Title == "" { // its text holds nothing that can be shown
 		it.Title = untitled(s, &it)
 	}
+	if it.Thread == "" && (it.State == "down" || it.State == "up") && strings.HasPrefix(it.Title, it.Project+" is ") {
+		it.Thread = thread("alert", it.Project)
+	}
 	s.fill(n, text, native, &it)
 	if !it.Urgent && !native && !n.has("urgent") {
 		it.Urgent = s.cannotWait(&it, weighed)

@@ -45,6 +45,11 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 		number, of, head = "#"+strings.TrimPrefix(head, "#"), thing, ""
 	}
 	lead := s.lead(thing, deed, number, of)
+	if len(thing) == 0 && number == "" && (deed == "released" || deed == "deployed") {
+		if number, _ = s.number([]string{"release"}, at); number != "" {
+			lead = deed + " " + number
+		}
+	}
 	if strings.Contains(lead, " commit") && strings.EqualFold(head, it.Project) { // the first one's words instead of the project's
 		head = firstLine(rules.Plain(s.text(&commitNames, 1000)))
 	}
@@ -66,6 +71,9 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 		head = "" // Build #42 failed on main: whose, the project says
 	case s.saysItself(head, thing, deed, it), deed == "" && len(thing) > 0 && !knownThing(thing) && !onABranch[thing[len(thing)-1]] && wordCount(head) > 3:
 		lead = ""
+	}
+	if lead == "" && it.Event == "" && it.State == "" && strings.HasSuffix(s.keyOf(at), "name") { // no more than whose it is
+		return title(head, firstLine(s.body(text, head)))
 	}
 	line := title(capital(lead), head, s.why(head, it))
 	if n := s.others(at); n > 0 && !strings.Contains(lead, " commit") && head != "" {
@@ -236,6 +244,7 @@ func stem(deed string) string {
 
 var (
 	buildNames  = names("name")
+	siteNames   = names("site", "target", "url", "website", "address", "endpoint")
 	commitNames = names("message", "subject")
 	reasonNames = names("reason", "errormessage", "incidentreason", "failurereason", "error", "errortext",
 		"alertdetails", "statustext", "failuremessage", "cause", "lasterror").
@@ -254,19 +263,6 @@ var (
 	smallNumber = regexp.MustCompile(`^#?[0-9]{1,6}$`)
 	branchStart = regexp.MustCompile(`^refs/(?:heads|tags)/`)
 )
-
-// standing is a line for what is down, and for what is up again; a check that has no project is one.
-func (s *search) standing(name string, at int, it *digest.Item) string {
-	if at >= 0 && !strings.HasSuffix(s.keyOf(at), "name") || len(name) > 60 {
-		return ""
-	}
-	it.Project = orElse(it.Project, name)
-	if name = orElse(name, it.Project); name == "" {
-		return ""
-	}
-	line := name + " is " + it.State
-	return title(line, s.why(line, it))
-}
 
 // lead are the words before the text: the thing, its number, what was done with it, and on which branch or what.
 func (s *search) lead(thing []string, deed, number string, of []string) string {

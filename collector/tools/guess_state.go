@@ -113,6 +113,12 @@ func (s *search) told() string {
 				return no
 			}
 		}
+		if n := p.scalar(); exits[p.key] && p.depth == 0 && smallNumber.MatchString(n) {
+			if n == "0" {
+				return "success"
+			}
+			return "failed"
+		}
 	}
 	return ""
 }
@@ -120,7 +126,11 @@ func (s *search) told() string {
 // truths are the states that a yes and a no under a key mean.
 var truths = map[string][2]string{"success": {"success", "failed"}, "issuccess": {"success", "failed"}, "successful": {"success", "failed"},
 	"succeeded": {"success", "failed"}, "passed": {"passed", "failed"}, "failed": {"failed", ""}, "resolved": {"resolved", ""}, "done": {"done", ""},
-	"completed": {"completed", ""}, "ok": {"ok", "failed"}, "isok": {"ok", "failed"}, "isdown": {"down", "up"}, "isup": {"up", "down"}}
+	"completed": {"completed", ""}, "ok": {"ok", "failed"}, "isok": {"ok", "failed"}, "isdown": {"down", "up"}, "isup": {"up", "down"}, "up": {"up", "down"}, "reachable": {"up", "down"}, "alive": {"up", "down"},
+	"healthy": {"ok", "failed"}}
+
+// exits are keys under which scripts tell how they ended; 0 is well.
+var exits = fieldSet("rc", "exitcode", "returncode", "exitstatus")
 
 var sameWeight = map[string]string{"crit": "critical", "warn": "warning", "err": "error", "informational": "info",
 	"information": "info", "emerg": "emergency"}

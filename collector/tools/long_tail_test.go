@@ -57,6 +57,7 @@ func TestLongTailThreads(t *testing.T) {
 		{`{"hostname":"db1","hoststate":"DOWN","hostoutput":"CRIT - no answer"}`, `{"hostname":"db1","hoststate":"UP","hostoutput":"OK - 0.5 ms"}`},
 		{`{"event":"incident.created","id":12,"name":"API slow","component":{"id":3}}`, `{"event":"incident.resolved","id":12,"name":"API slow","component":{"id":4}}`},
 		{`{"event":"conversation_created","id":45,"messages":[{"id":1,"content":"Hello"}]}`, `{"event":"conversation_resolved","id":45,"messages":[{"id":9,"content":"Bye"}]}`},
+		{`{"site":"https://shop.example.com","up":false,"code":502}`, `{"site":"https://shop.example.com","up":true,"code":200}`},
 	} {
 		var threads []string
 		for _, body := range c {
