@@ -20,6 +20,7 @@ type Line struct {
 	Tags         []string
 	Due          string
 	Excerpt      string // Markdown: the beginning of the newest body that there is; of a question, its own
+	Untold       string // the same of the newest that no alert has told: what is still news in a line that is shown small
 	Urgent       bool
 	Alerted      bool // a server has taken an alert of all its urgent items: shown small
 	Private      bool
@@ -217,6 +218,9 @@ func (l *Line) add(it *Item, alerted bool) {
 	asks := l.Kind == KindQuestion || l.Kind == KindRequest // who is to answer wants to read what is asked
 	if it.Body != "" && !(aside && asks && l.Excerpt != "") {
 		l.Excerpt = it.Body
+	}
+	if it.Body != "" && !alerted {
+		l.Untold = it.Body
 	}
 	l.Urgent = l.Urgent || it.Urgent
 	l.Private = l.Private || it.Private

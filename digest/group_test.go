@@ -200,6 +200,18 @@ func TestAQuestionKeepsItsOwnWords(t *testing.T) {
 	}
 }
 
+// What somebody says of an incident after its alert is news, though the incident is shown small.
+func TestWordsOnWhatWasAlertedAreNews(t *testing.T) {
+	items := []Item{item(1, "apollo", "t", "Disk full", urgent), item(2, "apollo", "t", "Re: Disk full", kind(KindComment)), item(3, "apollo", "u", "Down", urgent)}
+	items[0].Body, items[1].Body, items[2].Body = "95 % used.", "I moved the old logs.", "No answer."
+	g := Group(items, map[int64]bool{1: true, 3: true}, titles, 20)
+	for i, want := range []string{"I moved the old logs.", ""} {
+		if l := g.Sections[0].Lines[i]; !l.Alerted || l.Untold != want {
+			t.Errorf("%s: untold %q, want %q", l.Title, l.Untold, want)
+		}
+	}
+}
+
 func TestProjectsWithUntoldUrgentNewsComeFirst(t *testing.T) {
 	items := []Item{item(1, "apollo", "", "Disk full", urgent), item(2, "beacon", "", "one"), item(3, "beacon", "", "two")}
 	for alerted, want := range map[bool]string{false: "apollo", true: "beacon"} {

@@ -212,8 +212,11 @@ func (b *digestBuilder) line(l *digest.Line, before facts) line {
 	}
 	out.Facts.strong(b.clock.due(l.Due))
 	out.Facts.add(space, hashtags(l.Tags)...)
-	if !out.Small {
+	switch {
+	case !out.Small:
 		out.Excerpt = b.md.excerpt(l.Excerpt)
+	case l.Alerted && !l.Low: // somebody's words on it since the alert
+		out.Excerpt = b.md.excerpt(l.Untold)
 	}
 	if n := slices.Max(append(l.Numbers, l.Number)); out.URL == "" && b.url != "" && l.Excerpt != "" && n > 0 {
 		out.URL = b.url + "/" + strconv.FormatInt(n, 10) // what came without an address can be read whole on ours
