@@ -110,6 +110,9 @@ func mangle(o map[string]any, odd any, depth int, try func()) {
 func TestNoObject(t *testing.T) {
 	for _, d := range dialects() {
 		for _, body := range []string{"", "[]", `"x"`, "null", "7", "not json", `{"a":`} {
+			if d.name == "jira" && body != `{"a":` {
+				continue // an automation may send it: see TestBodiesOfTheirOwnMaking
+			}
 			if r, err := d.read(http.Header{}, []byte(body)); err == nil {
 				t.Errorf("%s reads %q as %s", d.name, body, show(r, nil))
 			}
