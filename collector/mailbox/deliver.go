@@ -18,7 +18,7 @@ import (
 // maxTries is how often the process may end in the midst of reading a mail before that mail is not read any more.
 const maxTries = 2
 
-// accept reads a mail and hands it on to be stored. It comes back with an error only when the mail is to be asked for
+// accept reads a mail and puts it with those to be stored. It comes back with an error only when the mail is to be asked for
 // again; one that cannot be read goes into quarantine with its raw bytes.
 func (s *session) accept(ctx context.Context, t text, e entry) error {
 	var d digest.Delivery
@@ -38,7 +38,7 @@ func (s *session) accept(ctx context.Context, t text, e entry) error {
 	mark := s.at(e)
 	d.Mark = &mark
 	s.pending.add(d, e.arrived)
-	return s.store(ctx)
+	return nil
 }
 
 // survived is the mail whose reading this process has lived through last.

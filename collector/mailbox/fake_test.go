@@ -25,6 +25,7 @@ type fakeIntake struct {
 	marks      map[string]digest.Mark
 	kept       []digest.Delivery // in order, without duplicates
 	dups       int
+	batches    int // transactions of AcceptBatch
 	projects   map[string]bool
 	threads    map[string][2]string // by message id
 	full       bool                 // ErrUnavailable
@@ -75,6 +76,7 @@ func (f *fakeIntake) Accept(_ context.Context, d digest.Delivery) (digest.Result
 }
 
 func (f *fakeIntake) AcceptBatch(ctx context.Context, ds []digest.Delivery) (results []digest.Result, err error) {
+	f.set(func() { f.batches++ })
 	for _, d := range ds {
 		for _, it := range d.Items {
 			if f.badTitle != "" && it.Title == f.badTitle {

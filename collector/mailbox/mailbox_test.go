@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -207,6 +208,33 @@ func TestManyMailsComeInOrder(t *testing.T) {
 	eventually(t, "all of them", func() bool { return len(in.titles()) == len(want) })
 	if !slices.Equal(in.titles(), want) || in.backwards > 0 {
 		t.Errorf("not in order; the mark moved back %d times", in.backwards)
+	}
+	in.set(func() {
+		if in.batches > len(want)/10 {
+			t.Errorf("%d mails in %d transactions", len(want), in.batches)
+		}
+	})
+}
+
+// What was read is stored while those behind it are slow to read.
+func TestSlowMailsHoldUpNone(t *testing.T) {
+	l, in := newLab(t), newIntake()
+	o := l.options(in)
+	o.Since = time.Hour
+	for i := range 30 {
+		l.put(mailOf(fmt.Sprintf("mail %03d", i)), time.Time{})
+	}
+	var read atomic.Int32
+	run(t, o, func(m *Mailbox) {
+		m.read = func(raw []byte, o reader.Options) reader.Reading {
+			time.Sleep(slowReading * 2 / 5) // not so long that this alone has it stored
+			read.Add(1)
+			return reader.Read(raw, o)
+		}
+	})
+	eventually(t, "the first ones", func() bool { return len(in.titles()) > 0 })
+	if n := read.Load(); n > 25 {
+		t.Errorf("the first one was stored when %d were read", n)
 	}
 }
 

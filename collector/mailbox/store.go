@@ -14,7 +14,6 @@ import (
 // A heap is mails that were read, and what is asked of them.
 type heap struct {
 	ds       []digest.Delivery
-	size     int             // bytes of their raw mails
 	ids      map[string]bool // Message-IDs
 	projects map[string]bool
 	arrived  time.Time // when the server had the last one
@@ -56,7 +55,7 @@ func (p *pending) add(d digest.Delivery, arrived time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := p.now
-	h.ds, h.size, h.arrived = append(h.ds, d), h.size+len(d.Receipt.Raw), arrived
+	h.ds, h.arrived = append(h.ds, d), arrived
 	for i := range d.Items {
 		h.ids[d.Items[i].MessageID], h.projects[digest.ProjectKey(d.Items[i].Project)] = true, true
 	}
@@ -84,16 +83,8 @@ type storing struct {
 	done    chan struct{}
 }
 
-// store puts what is pending on its way to the disk if nothing is there yet; else it gathers, so that as many as were
-// read meanwhile share the next transaction. It only waits when too much is gathered.
+// store puts what is pending on its way to the disk, when what went before it is there.
 func (s *session) store(ctx context.Context) error {
-	if s.storing != nil && s.pending.now.size < batchBytes {
-		select {
-		case <-s.storing.done:
-		default:
-			return nil
-		}
-	}
 	if err := s.settle(); err != nil {
 		return err
 	}
@@ -103,10 +94,9 @@ func (s *session) store(ctx context.Context) error {
 
 // flush stores all that is pending and waits for it.
 func (s *session) flush(ctx context.Context) error {
-	if err := s.settle(); err != nil {
+	if err := s.store(ctx); err != nil {
 		return err
 	}
-	s.begin(ctx)
 	return s.settle()
 }
 

@@ -104,6 +104,9 @@ func valid(data []byte) bool {
 // looseUTF8 takes bytes as UTF-8, or as UTF-16 if they begin with its mark, and if they mostly are neither, as Windows-1252,
 // the commonest charset of mails that name none.
 func looseUTF8(data []byte) string {
+	if utf8.Valid(data) {
+		return strings.TrimPrefix(string(data), "\uFEFF")
+	}
 	if valid(data) {
 		return strings.TrimPrefix(strings.ToValidUTF8(string(data), "\uFFFD"), "\uFEFF")
 	}

@@ -50,11 +50,16 @@ func withoutFrame(s string, handedOn bool) string {
 	if handedOn {
 		cuts = cuts[2:]
 	}
-	lines := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	all := strings.Split(s, "\n")
+	lines := all
 	for _, cut := range cuts {
 		if kept := cut(lines); !isBlank(kept) {
 			lines = kept
 		}
+	}
+	if len(lines) == len(all) {
+		return s
 	}
 	return strings.Join(lines, "\n")
 }
@@ -369,5 +374,9 @@ func isBlank(lines []string) bool {
 
 // plainLine is a line without emphasis and the like, for comparing. Of an overlong one its beginning is enough.
 func plainLine(s string) string {
-	return strings.TrimSpace(emphasis.Replace(s[:min(len(s), 600)]))
+	s = s[:min(len(s), 600)]
+	if strings.IndexByte(s, '*') < 0 && strings.IndexByte(s, '&') < 0 && isASCII(s) { // as most lines are: replacing nothing takes ten times as long
+		return strings.TrimSpace(s)
+	}
+	return strings.TrimSpace(emphasis.Replace(s))
 }
