@@ -13,14 +13,14 @@ var (
 	hostNames = names("hostname", "host", "hostdisplayname", "hostalias", "devicehostname", "devicename", "device", "servername", "server",
 		"nodename", "node", "machine", "machinename", "computername", "entity", "managedentity", "systemname")
 	checkNames = names("servicedisplayname", "servicedescription", "servicedesc", "servicename", "service", "sensorname", "sensor",
-		"checkname", "check", "alarmname", "alertname", "alarm", "monitorname", "monitor", "entitydisplayname", "rulename", "rule", "label", "testname", "plugin", "metric")
+		"checkname", "check", "datapoint", "alarmname", "alertname", "alarm", "monitorname", "monitor", "entitydisplayname", "rulename", "rule", "label", "testname", "plugin", "metric")
 	outputNames = fieldSet("output", "pluginoutput", "serviceoutput", "hostoutput", "servicestate", "hoststate", "statetype",
 		"sensor", "check", "alarm", "alert", "rule", "lastvalue", "metric", "threshold")
 )
 
 // watched are the check and the host of a delivery that tells how one stands; host is empty if it does not.
 func (s *search) watched(it *digest.Item) (check, host string) {
-	if !alarms[it.State] && (it.State != "failed" || !s.monitors(it)) {
+	if !alarms[it.State] && !(it.State == "active" && grave[it.Level]) && (it.State != "failed" || !s.monitors(it)) {
 		return "", ""
 	}
 	host = s.name(&hostNames, &projectParts)
@@ -80,7 +80,7 @@ func (s *search) stands(it *digest.Item) string {
 		return "has " + it.State
 	case "no data":
 		return "has no data"
-	case "firing", "triggered", "fired", "problem":
+	case "firing", "triggered", "fired", "problem", "active":
 		if grave[it.Level] {
 			return "is " + it.Level
 		}

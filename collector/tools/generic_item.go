@@ -123,9 +123,13 @@ func (s *search) project(h http.Header) string {
 			}
 		}
 	}
+	sold := s.has("currency") || s.has("totalamount")
 	v, at := s.best(&projectNames, func(p *place) string {
 		v, _ := p.v.(string)
 		if p.depth > 3 || p.key == "topic" && strings.ContainsAny(v, "./:") {
+			return ""
+		}
+		if p.object() != nil && (p.key == "product" || p.key == "job") && (p.has("title") || p.has("price") || sold) { // what is sold, and a vacancy
 			return ""
 		}
 		if p.object() != nil {

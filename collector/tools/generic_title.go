@@ -50,6 +50,9 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 			lead = deed + " " + number
 		}
 	}
+	if strings.EqualFold(lead, it.Event) { // in the words and capitals of people: APs went down
+		lead = it.Event
+	}
 	if strings.Contains(lead, " commit") && strings.EqualFold(head, it.Project) { // the first one's words instead of the project's
 		head = firstLine(rules.Plain(s.text(&commitNames, 1000)))
 	}
@@ -74,6 +77,9 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 	}
 	if lead == "" && it.Event == "" && it.State == "" && strings.HasSuffix(s.keyOf(at), "name") { // no more than whose it is
 		return title(head, firstLine(s.body(text, head)))
+	}
+	if sum := s.amount(thing); sum != "" && !strings.Contains(head, sum) {
+		head += ", " + sum
 	}
 	line := title(capital(lead), head, s.why(head, it))
 	if n := s.others(at); n > 0 && !strings.Contains(lead, " commit") && head != "" {
@@ -141,7 +147,7 @@ func (s *search) why(head string, it *digest.Item) string {
 	if !failing[it.State] || len(head) > 60 {
 		return ""
 	}
-	reason := digest.OneLine(rules.Plain(orElse(s.text(&reasonNames, 1200), s.wrong())), 120)
+	reason := digest.OneLine(s.reasonOf(), 120)
 	if !strings.Contains(reason, " ") || strings.Contains(strings.ToLower(head), strings.ToLower(reason)) {
 		return ""
 	}
@@ -169,7 +175,7 @@ func (s *search) happened(at int, it *digest.Item) (thing []string, deed string)
 		return thing, "now " + orElse(stateDeeds[state], state)
 	case deed == "updated" && ends[state] && len(thing) == 1 && strings.HasSuffix(it.Event, "update") && !onABranch[thing[0]]: // stack_update
 		thing, deed = []string{thing[0], "update"}, state
-	case (deed == "" || undecided[deed] && state != "active" && state != "open" || ends[state]) && state != "" && wordCount(state) <= 3:
+	case (deed == "" || undecided[deed] && state != "active" && state != "open" && state != "ok" || deed == "closed" && state == "merged" || ends[state]) && state != "" && wordCount(state) <= 3:
 		deed = state
 	}
 	deed = orElse(stateDeeds[deed], deed)
@@ -200,7 +206,7 @@ func (s *search) thing(at int) []string {
 	}
 	for i := range s.places {
 		p := &s.places[i]
-		if p.depth > 1 || p.aside {
+		if p.depth > 1 || p.aside || p.key == "error" {
 			continue
 		}
 		if prefix := thingKey.FindStringSubmatch(p.key); prefix != nil && prefix[1] != "commit" && (onABranch[prefix[1]] || things[prefix[1]] != "" && prefix[2] != "id") {
@@ -256,11 +262,12 @@ var (
 	amountNames = names("formattedamount", "totalformatted", "amountformatted",
 		"formattedtotal").ending(`tax|discount|ship`, "formatted", "withtaxes")
 	buyerNames = names("customername", "customer", "billing", "buyer", "contact", "employee", "candidate", "applicant",
-		"guest", "attendee", "invitee").ending(`account|store|host`, "customername")
+		"guest", "attendee", "invitee", "person").ending(`account|store|host`, "customername")
 	onABranch = fieldSet("build", "pipeline", "job", "workflow", "deploy", "deployment", "push", "run", "stage",
 		"test", "tests", "analysis", "coverage", "commit", "commits", "gate")
 	ticketKey   = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,9}-[0-9]{1,7}$`)
 	smallNumber = regexp.MustCompile(`^#?[0-9]{1,6}$`)
+	moment      = regexp.MustCompile(`^[0-9]{7,}$`) // a version by the clock
 	branchStart = regexp.MustCompile(`^refs/(?:heads|tags)/`)
 )
 
@@ -310,7 +317,7 @@ func (s *search) number(thing []string, at int) (number string, of []string) {
 		case v == "" || p.aside || !own && !beside:
 		case (p.key == "key" || p.key == "identifier" || p.key == "reference") && ticketKey.MatchString(v):
 			rank = 0
-		case (p.key == "version" || p.key == "tagname" || p.key == "tag") && versionedThings[last] && len(v) <= 40:
+		case (p.key == "version" || p.key == "tagname" || p.key == "tag") && versionedThings[last] && len(v) <= 40 && !moment.MatchString(v):
 			rank = 3
 		case !smallNumber.MatchString(v):
 		case p.key == "number" || p.key == "iid" || p.key == last+"number" || p.key == whole+"number":

@@ -35,7 +35,7 @@ func (s *search) headless(thing []string, deed, lead string, it *digest.Item) st
 		!strings.EqualFold(whereabouts, it.Project) {
 		told = append(told, whereabouts)
 	}
-	for _, v := range []string{s.text(&amountNames, 40), s.name(&buyerNames, &personNames)} {
+	for _, v := range []string{orElse(s.text(&amountNames, 40), s.amount(thing)), s.name(&buyerNames, &personNames)} {
 		if v != "" && !strings.Contains(v, "@") && !idWithTag.MatchString(v+"0123456789ab") {
 			told = append(told, v)
 		}

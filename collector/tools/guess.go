@@ -188,14 +188,20 @@ func (s *search) textAt(w *wanted, max int) (string, int) {
 		if n := p.scalar(); v == "" && max < 1000 {
 			v = n // threads may be numbers
 		}
-		if v = strings.TrimSpace(v); p.aside || len(v) > max || webAddress(v) != "" || max > 1000 && (isID(v) || reference.MatchString(v) || nobody[strings.ToLower(v)]) {
+		if v = strings.TrimSpace(v); p.aside || len(v) > max || webAddress(v) != "" || strings.Trim(v, "0-") == "" || max > 1000 && (isID(v) || eventLike(v) || reference.MatchString(v) || nobody[strings.ToLower(v)]) {
 			return ""
 		}
 		return v
 	})
 }
 
+// eventLike tells the name of an event in the place of a text: tracker.updated.
+func eventLike(v string) bool {
+	return dotted.MatchString(v) && done(v[strings.LastIndexByte(v, '.')+1:])
+}
+
 var (
+	dotted    = regexp.MustCompile(`^[a-z][a-z_]*(?:\.[a-z_]+)+$`)
 	idForm    = regexp.MustCompile(`^(?:[0-9a-fA-F-]{24,}|[0-9.:,-]+|(?:arn|urn):\S+)$`)
 	idWithTag = regexp.MustCompile(`^[A-Za-z]{1,8}[_:][A-Za-z0-9]{12,}$`) // prod_E6SPZ5RKfKClNL
 	oneToken  = regexp.MustCompile(`^[A-Za-z0-9+/=_-]{16,}$`)

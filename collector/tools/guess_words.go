@@ -29,7 +29,13 @@ var verbs = map[string]string{"abort": "aborted", "accept": "accepted", "acknowl
 	"unarchive": "unarchived", "unassign": "unassigned", "unlabel": "unlabeled", "unlock": "unlocked",
 	"unpublish": "unpublished", "unsubscribe": "unsubscribed", "unsnooze": "unsnoozed", "unstar": "unstarred",
 	"untag": "untagged", "update": "updated",
+	"begin": "begun", "end": "ended", "confirm": "confirmed", "connect": "connected", "decline": "declined", "disconnect": "disconnected",
+	"enroll": "enrolled", "expire": "expired", "grant": "granted", "install": "installed", "register": "registered", "renew": "renewed",
+	"reschedule": "rescheduled", "revoke": "revoked", "suspend": "suspended", "uninstall": "uninstalled", "verify": "verified",
 	"upgrade": "upgraded", "upload": "uploaded", "validate": "validated", "view": "viewed", "warn": "warned"}
+
+// nouns are verbs that things are called by.
+var nouns = fieldSet("sync", "deploy", "release", "review", "comment", "post", "upload", "label", "tag", "upgrade", "update", "change")
 
 // participles tell that something was done, or how it ended, besides what ends in -ed.
 var participles = fieldSet("done", "begun", "lost", "up", "down", "paid", "missing", "overdue", "failing", "running",
@@ -67,11 +73,14 @@ func isHollow(event string) bool {
 func (s *search) event(h http.Header) string {
 	event := headerEvent(h)
 	named := event != ""
+	if event == "" {
+		event = s.eventInText()
+	}
 	for pass := 0; pass < 3 && event == ""; pass++ { // what says that something was done, then what says something
 		event, _ = s.best(&eventNames, func(p *place) string {
 			v, _ := p.v.(string)
 			v = strings.TrimSpace(v)
-			if p.aside || p.depth > 2 || len(v) > 60 || strings.ContainsAny(v, "\n{<$") || len(strings.Fields(v)) > 6 ||
+			if p.aside && !aboutIt[s.holder(p)] || p.depth > 2 || mixed.MatchString(v) || len(v) > 60 || strings.ContainsAny(v, "\n{<$") || len(strings.Fields(v)) > 6 ||
 				isID(v) || webAddress(v) != "" || strings.Contains(v, `\`) ||
 				vague[p.key] && wordCount(words(v)) < 2 || pass < 2 && isHollow(v) {
 				return ""
@@ -83,10 +92,10 @@ func (s *search) event(h http.Header) string {
 		})
 	}
 	said := strings.ToLower(words(event))
-	action, thing := s.shallow("action", "verb", "operation", "operationtype"), s.shallow("objecttype", "resourcetype", "resourcename",
+	action, thing := s.shallow("action", "verb", "operation", "operationtype", "op", "metric", "webhookcode"), s.shallow("objecttype", "resourcetype", "resourcename",
 		"resource", "objectkind", "entitytype", "object", "event", "eventcategory", "module", "itemtype", "type", "kind", "table")
 	switch {
-	case event == "" && done(action) && thing != "" && !isHollow(thing):
+	case event == "" && done(action) && thing != "" && (!isHollow(thing) || strings.EqualFold(thing, "email")):
 		return thing + "." + action
 	case event == "" && s.has("pushedat"):
 		return "push"
@@ -98,6 +107,22 @@ func (s *search) event(h http.Header) string {
 		return thing + "." + event
 	}
 	return event
+}
+
+// aboutIt are objects beside what happened that say what it was.
+var aboutIt = fieldSet("meta", "metadata")
+
+// mixed is an event that has a token in its name: F6gT_detector_rule.
+var mixed = regexp.MustCompile(`[A-Z][0-9][a-z]+[A-Z]`)
+
+// eventInText is the event that the top of a delivery names where others have a text.
+func (s *search) eventInText() string {
+	for _, key := range []string{"name", "description", "title", "subject"} {
+		if v := s.top.str(key); eventLike(v) {
+			return v
+		}
+	}
+	return ""
 }
 
 // has tells whether a key is there, not too deep.
@@ -158,7 +183,7 @@ func eventWords(event string) (thing []string, deed string) {
 	for i, p := range strings.FieldsFunc(event, func(r rune) bool { return strings.ContainsRune("./:#", r) }) {
 		var kept []string
 		for _, w := range strings.Fields(strings.ToLower(words(p))) {
-			if !versioned.MatchString(w) && w != "event" && w != "hook" && w != "hooks" && w != "webhook" &&
+			if !versioned.MatchString(w) && (w != "on" || len(kept) > 0) && w != "event" && w != "hook" && w != "hooks" && w != "webhook" &&
 				w != "notification" && w != "activity" {
 				kept = append(kept, w)
 			}
@@ -178,12 +203,16 @@ func eventWords(event string) (thing []string, deed string) {
 		return all[1:linking(all)], strings.Join(append([]string{verbs[all[0]]}, all[linking(all):]...), " ")
 	case linking(all) == 1 && done(all[0]): // assignedToUser
 		return nil, strings.Join(append([]string{orElse(verbs[all[0]], all[0])}, all[1:]...), " ")
+	case linking(all) > 0 && verbs[all[n-1]] != "": // did_fail_to_renew
+		return all, ""
 	case n > 2 && (all[n-1] == "up" || all[n-1] == "down"): // a follow-up
 		return all, ""
 	case n == 2 && (all[1] == "up" || all[1] == "down") && (isDone(all[0]) || verbs[all[0]] != "" || phrasal[all[0]]): // signed up
 		return nil, orElse(verbs[all[0]], all[0]) + " " + all[1]
 	case n > 1 && n < 4 && all[0] == "new" && !isDone(all[n-1]): // new_comment
 		thing, deed = all[1:], "created"
+	case n == 2 && nouns[all[0]] && verbs[all[1]] != "" && len(parts) == 1: // sync_end
+		return all[:1], verbs[all[1]]
 	case n == 2 && verbs[all[0]] != "" && strings.HasSuffix(all[1], "ing"): // deploy_building
 		return all[:1], all[1]
 	case n > 1 && n < 4 && verbs[all[0]] != "" && !isDone(all[n-1]) && (len(parts) < 2 || len(parts[len(parts)-1]) > 1 ||
