@@ -72,12 +72,13 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 		return s.headless(thing, deed, lead, it)
 	case strings.EqualFold(head, it.Project) && deed != "" && len(thing) > 0 && lead != strings.Join(thing, " ")+" "+deed:
 		head = "" // Build #42 failed on main: whose, the project says
-	case s.saysItself(head, thing, deed, it), deed == "" && len(thing) > 0 && !knownThing(thing) && !onABranch[thing[len(thing)-1]] && wordCount(head) > 3:
+	case s.saysItself(head, at, thing, deed, it), deed == "" && len(thing) > 0 && !knownThing(thing) && !onABranch[thing[len(thing)-1]] && wordCount(head) > 3:
 		lead = ""
 	}
 	if lead == "" && it.Event == "" && it.State == "" && strings.HasSuffix(s.keyOf(at), "name") { // no more than whose it is
 		return title(head, firstLine(s.body(text, head)))
 	}
+	head = s.whoAnd(head, thing)
 	if sum := s.amount(thing); sum != "" && !strings.Contains(head, sum) {
 		head += ", " + sum
 	}
@@ -116,11 +117,17 @@ func (s *search) keyOf(at int) string {
 	return s.places[at].key
 }
 
+// titleOfEvent is the title of what happened, and not of what it happened to.
+var titleOfEvent = regexp.MustCompile(`^(?:event|alert|notification|message)(?:title|subject)$`)
+
 // saysItself tells whether a text says what happened, so that nothing need stand before it.
-func (s *search) saysItself(head string, thing []string, deed string, it *digest.Item) bool {
+func (s *search) saysItself(head string, at int, thing []string, deed string, it *digest.Item) bool {
 	low := strings.ToLower(head)
 	if low == deed {
 		return false
+	}
+	if len(thing) == 0 && bracketed.MatchString(head) || titleOfEvent.MatchString(s.keyOf(at)) && wordCount(head) > 3 {
+		return true
 	}
 	if len(thing) == 0 && deed == "ok" && wordCount(head) > 2 { // the badge says so too
 		return true
@@ -175,7 +182,7 @@ func (s *search) happened(at int, it *digest.Item) (thing []string, deed string)
 		return thing, "now " + orElse(stateDeeds[state], state)
 	case deed == "updated" && ends[state] && len(thing) == 1 && strings.HasSuffix(it.Event, "update") && !onABranch[thing[0]]: // stack_update
 		thing, deed = []string{thing[0], "update"}, state
-	case (deed == "" || undecided[deed] && state != "active" && state != "open" && state != "ok" || deed == "closed" && state == "merged" || ends[state]) && state != "" && wordCount(state) <= 3:
+	case (deed == "" || undecided[deed] && state != "active" && state != "open" && state != "ok" || deed == "closed" && state == "merged" || ends[state]) && state != "" && wordCount(state) <= 3 && (deed != "" || linking(thing) < 1): // recording ready to download
 		deed = state
 	}
 	deed = orElse(stateDeeds[deed], deed)
@@ -209,17 +216,17 @@ func (s *search) thing(at int) []string {
 		if p.depth > 1 || p.aside || p.key == "error" {
 			continue
 		}
-		if prefix := thingKey.FindStringSubmatch(p.key); prefix != nil && prefix[1] != "commit" && (onABranch[prefix[1]] || things[prefix[1]] != "" && prefix[2] != "id") {
+		if prefix := thingKey.FindStringSubmatch(p.key); prefix != nil && prefix[1] != "commit" && (onABranch[prefix[1]] || things[prefix[1]] != "" && prefix[2] != "id" && prefix[2] != "message") {
 			return []string{prefix[1]} // build_status, build_url, ticket_code
 		}
 		if (onABranch[p.key] && p.key != "commit" || things[p.key] != "") && p.object() != nil {
 			return strings.Fields(strings.ToLower(words(p.name)))
 		}
 	}
-	return nil
+	return s.booked()
 }
 
-var thingKey = regexp.MustCompile(`^([a-z]+)(status|url|code|subject|number|id)$`)
+var thingKey = regexp.MustCompile(`^([a-z]+)(status|url|code|subject|number|id|message)$`)
 
 // builds are keys whose text is the name of what was built.
 var builds = fieldSet("build", "job", "pipeline", "workflow", "deployment")
@@ -254,7 +261,7 @@ var (
 	commitNames = names("message", "subject")
 	reasonNames = names("reason", "errormessage", "incidentreason", "failurereason", "error", "errortext",
 		"alertdetails", "statustext", "failuremessage", "cause", "lasterror").
-		ending(`type|code|url|id$|class`, "errormessage", "reason", "error")
+		ending(`type|code|url|id$|class`, "errormessage", "errortitle", "reason", "error")
 	whereNames = names("domain", "hostname", "host", "servername", "server", "node", "device", "endpoint",
 		"repositoryname", "packagename", "environmentname")
 	branchNames = names("branch", "branchname", "branchdisplayname", "headbranch", "sourcebranch", "srcbranch", "ref",

@@ -57,10 +57,10 @@ func fieldSet(names ...string) map[string]bool {
 }
 
 var (
-	titleNames = names("title|titel|titre|titulo", "displaytitle", "summary", "subject|betreff|asunto|objet", "headline", "shortmessage", "alertname",
-		"rulename", "alertrule", "alarmname|alerttitle|incidenttitle|incidentname|shortdescription|messagetitle",
+	titleNames = names("title|titel|titre|titulo", "displaytitle", "summary", "subject|betreff|asunto|objet", "headline", "shortmessage", "alertname|detectionname|threatname|findingname|vulnerabilityname",
+		"rulename", "alertrule", "alarmname|alerttitle|incidenttitle|incidentname|shortdescription|messagetitle|eventtitle|notificationtitle",
 		"message|summarymessage|eventmessage", "msg", "text|statemessage|textpayload|storytext", "name|alert|alarm", "displayname", "featurename", "pulsename", "itemname", "productname",
-		"searchname", "checkname|testname", "jobname", "formname", "rule", "description", "content", "label", "identifier",
+		"searchname", "checkname|testname", "jobname", "formname", "rule", "description|eventdesc|eventdescription", "content", "label", "identifier",
 		"comment", "note",
 		"plaintextbody", "body", "output", "reason", "data", "memo", "statusdetails|statusmessage|statusdescription").
 		ending(notTheTitle, "title", "subject", "summary", "headline", "friendlyname", "checkname", "searchname",
@@ -112,7 +112,7 @@ var (
 			"statename", "statevalue", "stateid", "statusstring", "typefriendlyname", "result")
 	levelNames = names("severity", "level", "loglevel", "severitytext", "alertlevel", "priority", "prioritylabel", "urgency",
 		"criticality", "importance", "importancelevel", "impact").
-		ending(`old|prev|last|original|before|from|code|log`, "severity", "priority", "level", "severitystring", "severityname", "severitylabel")
+		ending(`old|prev|last|original|before|from|code|log|confidence`, "severity", "priority", "level", "severitystring", "severityname", "severitylabel")
 	eventNames = names("eventtype", "eventname", "webhookevent", "triggerevent", "event", "objectkind", "kind", "trigger", "triggertype",
 		"hookevent", "topic", "type",
 		"notificationtype", "action", "alerttype", "activitytype", "notifytype", "scope", "hook", "category",
@@ -137,7 +137,7 @@ const (
 		`|key|instance|cluster|space|account|company|^org|project|repo|environment|status|state|level|color|bucket|namespace|machine|device|property|attribute|param`
 	notAPage = `endpoint|image|icon|avatar|logo|^api|apiurl|callback|hook|subscrib|thumb|user|author|board$|previous|^old` +
 		`|cert|^sign|signature|^base|baseurl|canon|contact|type|silence|runbook|^docs|documentation|^edit` +
-		`|mute|^ack|acknowledge|confirm|download|^git|^ssh|^clone|owner|^test|site$|^server|picture|photo`
+		`|mute|^ack|acknowledge|resolve|confirm|download|^git|^ssh|^clone|owner|^test|site$|^server|picture|photo`
 )
 
 // aside are objects about something else than what happened: their titles, states and times are not the delivery's.

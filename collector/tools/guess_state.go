@@ -38,7 +38,7 @@ var bracketed = regexp.MustCompile(`(?i)^(\W{0,4})(firing|resolved|triggered|rec
 // state is the delivery's word for how things stand: its own, its event's, its level's where that says that all is well, or
 // the one that a text begins with in signs, as [FIRING:2].
 func (s *search) state(event, level, text string) string {
-	state := s.word(&stateNames)
+	state, at := s.wordAt(&stateNames)
 	if dot := strings.LastIndexByte(state, '.'); dot > 0 && isDone(state[dot+1:]) { // document.completed
 		state = state[dot+1:]
 	}
@@ -62,6 +62,9 @@ func (s *search) state(event, level, text string) string {
 	}
 	if level == "ok" || sameState[level] == "ok" {
 		state = orElse(state, "ok")
+	}
+	if state == "warning" && (s.keyOf(at) == "result" || s.keyOf(at) == "outcome") { // how a job ended
+		return state
 	}
 	if state == "critical" || state == "crit" || state == "warning" || state == "warn" {
 		return "firing"

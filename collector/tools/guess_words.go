@@ -22,7 +22,7 @@ var verbs = map[string]string{"abort": "aborted", "accept": "accepted", "acknowl
 	"publish": "published", "push": "pushed",
 	"reactivate": "reactivated", "receive": "received", "reject": "rejected", "release": "released", "remove": "removed",
 	"rename": "renamed",
-	"reopen": "reopened", "replace": "replaced", "reply": "replied", "resolve": "resolved", "restore": "restored",
+	"reopen": "reopened", "replace": "replaced", "reply": "replied", "resolve": "resolved", "restore": "restored", "save": "saved",
 	"review": "reviewed", "send": "sent", "sign": "signed",
 	"start": "started", "stop": "stopped", "submit": "submitted", "subscribe": "subscribed", "sync": "synced",
 	"tag": "tagged", "trash": "trashed", "trigger": "triggered",
@@ -45,9 +45,12 @@ var participles = fieldSet("done", "begun", "lost", "up", "down", "paid", "missi
 
 // isDone tells a participle.
 func isDone(w string) bool {
-	return participles[w] || len(w) > 4 && strings.HasSuffix(w, "ed") && w != "speed" && w != "embed" &&
+	return participles[w] || len(w) > 4 && !adjectives[w] && strings.HasSuffix(w, "ed") && w != "speed" && w != "embed" &&
 		!strings.HasSuffix(w, "feed")
 }
+
+// adjectives look like participles, but tell of nothing that was done.
+var adjectives = fieldSet("based", "limited", "unlimited", "united", "hundred", "advanced", "automated", "managed", "dedicated", "undefined", "mixed", "indeed")
 
 // phrasal are verbs that an up or a down belongs to, which tells no state.
 var phrasal = fieldSet("set", "back", "scale", "wind", "shut", "roll", "start", "clean", "step", "break", "look")
@@ -93,10 +96,12 @@ func (s *search) event(h http.Header) string {
 	}
 	said := strings.ToLower(words(event))
 	action, thing := s.shallow("action", "verb", "operation", "operationtype", "op", "metric", "webhookcode"), s.shallow("objecttype", "resourcetype", "resourcename",
-		"resource", "objectkind", "entitytype", "object", "event", "eventcategory", "module", "itemtype", "type", "kind", "table")
+		"resource", "objectkind", "entitytype", "typename", "object", "event", "eventcategory", "module", "itemtype", "type", "kind", "table", "entity")
 	switch {
 	case event == "" && done(action) && thing != "" && (!isHollow(thing) || strings.EqualFold(thing, "email")):
 		return thing + "." + action
+	case strings.EqualFold(event, "new") && thing != "" && !isHollow(thing) && !strings.EqualFold(thing, event):
+		return thing + ".created"
 	case event == "" && s.has("pushedat"):
 		return "push"
 	case (named || !isDone(said[strings.LastIndexByte(said, ' ')+1:])) && done(action) && event != "" &&
@@ -110,7 +115,7 @@ func (s *search) event(h http.Header) string {
 }
 
 // aboutIt are objects beside what happened that say what it was.
-var aboutIt = fieldSet("meta", "metadata")
+var aboutIt = fieldSet("meta", "metadata", "hook", "webhook")
 
 // mixed is an event that has a token in its name: F6gT_detector_rule.
 var mixed = regexp.MustCompile(`[A-Z][0-9][a-z]+[A-Z]`)
@@ -174,6 +179,8 @@ func headerEvent(h http.Header) string {
 	return ""
 }
 
+var unWord = regexp.MustCompile(`\bun `) // emailUnSubscribe
+
 var versioned = regexp.MustCompile(`^v?\d+(?:[a-z]+\d*)?$`)
 
 // eventWords are an event's name as people would say it: the thing and what was done with it. "com.example.order.created.v2"
@@ -182,7 +189,7 @@ func eventWords(event string) (thing []string, deed string) {
 	var parts [][]string
 	for i, p := range strings.FieldsFunc(event, func(r rune) bool { return strings.ContainsRune("./:#", r) }) {
 		var kept []string
-		for _, w := range strings.Fields(strings.ToLower(words(p))) {
+		for _, w := range strings.Fields(unWord.ReplaceAllString(strings.ToLower(words(p)), "un")) {
 			if !versioned.MatchString(w) && (w != "on" || len(kept) > 0) && w != "event" && w != "hook" && w != "hooks" && w != "webhook" &&
 				w != "notification" && w != "activity" {
 				kept = append(kept, w)
@@ -211,7 +218,7 @@ func eventWords(event string) (thing []string, deed string) {
 		return nil, orElse(verbs[all[0]], all[0]) + " " + all[1]
 	case n > 1 && n < 4 && all[0] == "new" && !isDone(all[n-1]): // new_comment
 		thing, deed = all[1:], "created"
-	case n == 2 && nouns[all[0]] && verbs[all[1]] != "" && len(parts) == 1: // sync_end
+	case n == 2 && nouns[all[0]] && verbs[all[1]] != "": // sync_end
 		return all[:1], verbs[all[1]]
 	case n == 2 && verbs[all[0]] != "" && strings.HasSuffix(all[1], "ing"): // deploy_building
 		return all[:1], all[1]
@@ -244,7 +251,7 @@ func tellingParts(parts [][]string) [][]string {
 	case len(last) > 2 && linking(last) < 0, len(last) == 2 && done(last[1]) && !knownThing(before),
 		slices.ContainsFunc(last, func(w string) bool { return slices.Contains(before, w) }):
 		return parts[n-1:]
-	case n > 2 && (before[0] == "status" || before[0] == "state"):
+	case n > 2 && (before[len(before)-1] == "status" || before[0] == "status" || before[0] == "state"):
 		return parts[n-3:]
 	case n > 2 && len(before) == 1 && (before[0] == "open" || before[0] == "closed") && knownThing(parts[n-3]): // issue.open.created
 		return [][]string{parts[n-3], last}
