@@ -11,9 +11,9 @@ import (
 // What watches hosts tells of a check on one of them; neither is in the text that the check has put out.
 var (
 	hostNames = names("hostname", "host", "hostdisplayname", "hostalias", "devicehostname", "devicename", "device", "servername", "server",
-		"nodename", "node", "machine", "machinename", "computername", "entity", "managedentity", "systemname")
+		"nodename", "node", "machine", "machinename", "computername", "entity", "managedentity", "systemname", "originatorname")
 	checkNames = names("servicedisplayname", "servicedescription", "servicedesc", "servicename", "service", "sensorname", "sensor",
-		"checkname", "check", "datapoint", "alarmname", "alertname", "alarm", "monitorname", "monitor", "entitydisplayname", "rulename", "rule", "label", "testname", "plugin", "metric")
+		"checkname", "check", "datapoint", "alarmname", "alertname", "alarmtype", "alarm", "monitorname", "monitorlabel", "monitor", "entitydisplayname", "rulename", "rule", "label", "testname", "plugin", "metric")
 	outputNames = fieldSet("output", "pluginoutput", "serviceoutput", "hostoutput", "servicestate", "hoststate", "statetype",
 		"sensor", "check", "alarm", "alert", "rule", "lastvalue", "metric", "threshold")
 )
@@ -39,7 +39,8 @@ func (s *search) monitors(it *digest.Item) bool {
 // there is no host, or where the words name it.
 func (s *search) alarm(head string, at int, it *digest.Item) string {
 	check, host := s.watched(it)
-	if _, why := reasonNames.rank(s.keyOf(at)); host == "" && why && failing[it.State] {
+	_, why := reasonNames.rank(s.keyOf(at))
+	if why = why || saidBy[s.keyOf(at)] && it.State == "down"; host == "" && why && failing[it.State] {
 		if check = s.name(&checkNames, &projectParts); check != "" && !strings.Contains(strings.ToLower(head), strings.ToLower(check)) {
 			return title(check+" "+s.stands(it), head)
 		}
@@ -69,6 +70,9 @@ func (s *search) alarm(head string, at int, it *digest.Item) string {
 	}
 	return title(name+" "+s.stands(it), head)
 }
+
+// saidBy are names under which a monitor says why.
+var saidBy = fieldSet("message", "msg", "text", "details", "description")
 
 // grave are levels that tell how a check stands.
 var grave = fieldSet("critical", "warning", "error", "major", "minor", "fatal", "emergency", "degraded")

@@ -75,6 +75,9 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 	case s.saysItself(head, at, thing, deed, it), deed == "" && len(thing) > 0 && !knownThing(thing) && !onABranch[thing[len(thing)-1]] && wordCount(head) > 3:
 		lead = ""
 	}
+	if v := s.version(at); v != "" && lead == "" && it.Event == "" && it.State == "" && !strings.Contains(head, v) {
+		return title(head + " " + v)
+	}
 	if lead == "" && it.Event == "" && it.State == "" && strings.HasSuffix(s.keyOf(at), "name") { // no more than whose it is
 		return title(head, firstLine(s.body(text, head)))
 	}
@@ -92,7 +95,7 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 // saysHow tells that a thing and its deed are only how a check stands: Check failed.
 func (s *search) saysHow(thing []string, deed string, it *digest.Item) bool {
 	last := thing[len(thing)-1]
-	return (last == "check" || last == "service" || last == "host" || last == "sensor" || last == "monitor" || last == "alert") &&
+	return (last == "check" || last == "service" || last == "host" || last == "sensor" || last == "monitor" || last == "alert" || last == "page" || last == "site" || last == "endpoint") &&
 		(deed == it.State || deed == orElse(stateDeeds[it.State], it.State))
 }
 

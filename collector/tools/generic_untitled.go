@@ -70,6 +70,21 @@ func (s *search) whoAnd(head string, thing []string) string {
 	return head
 }
 
+// version is the one that stands beside a name: a package and its version are the news.
+func (s *search) version(at int) string {
+	if s.keyOf(at) != "name" {
+		return ""
+	}
+	of := s.top
+	if up := s.upOf(at); up >= 0 {
+		of = s.places[up].node
+	}
+	if v := of.str("version"); len(v) <= 40 && strings.ContainsAny(v, "0123456789") && !moment.MatchString(v) {
+		return v
+	}
+	return ""
+}
+
 // booked is what a delivery is of that names only its id: booking_id.
 func (s *search) booked() []string {
 	for i := range s.places {
@@ -88,7 +103,12 @@ var people = fieldSet("user", "member", "customer", "contact", "employee", "pers
 // untitled makes a line for what names neither title nor event: its first few fields, else whose it is.
 func untitled(s *search, it *digest.Item) string {
 	if text := s.wrong(); text != "" {
-		return title(capital(orElse(strings.Join(s.thing(-1), " "), it.State)), text)
+		thing, deed := eventWords(it.Event)
+		said := strings.TrimSpace(strings.Join(thing, " ") + " " + deed)
+		if isHollow(it.Event) {
+			said = ""
+		}
+		return title(capital(orElse(said, orElse(strings.Join(s.thing(-1), " "), it.State))), text)
 	}
 	what := "Update"
 	if thing, deed := eventWords(it.Event); len(thing) == 0 && deed != "" {

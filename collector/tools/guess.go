@@ -188,7 +188,7 @@ func (s *search) textAt(w *wanted, max int) (string, int) {
 		if n := p.scalar(); v == "" && max < 1000 {
 			v = n // threads may be numbers
 		}
-		if v = strings.TrimSpace(v); p.aside || len(v) > max || webAddress(v) != "" || strings.Trim(v, "0-") == "" || max > 1000 && (isID(v) || eventLike(v) || reference.MatchString(v) || nobody[strings.ToLower(v)]) {
+		if v = strings.TrimSpace(v); p.aside || len(v) > max || webAddress(v) != "" || strings.Trim(v, "0-") == "" || eventLike(v) || max > 1000 && (isID(v) || reference.MatchString(v) || nobody[strings.ToLower(v)]) {
 			return ""
 		}
 		return v

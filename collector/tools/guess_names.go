@@ -81,7 +81,7 @@ var (
 		"triggeredby", "pushedby", "who", "doer", "performedby", "reporter", "operator", "membercreator", "agent", "authorname",
 		"pusher", "committer", "changer",
 		"submitter", "uploader", "initiator", "requester", "member", "authorfullname", "requestedfor",
-		"laststatuschangeby", "from", "visitor").
+		"laststatuschangeby", "createduser", "eventcreator", "from", "visitor").
 		ending(`sort|group|order|assign|owned|follow|powered|stand|near|image|file|host|repo|project|job|group|build|unit`, "authorname", "fullname", "requestername", "sendername", "edby", "unby", "sentby", "author", "committer",
 			"committername", "localusername", "authorlogin")
 	personNames = names("displayname", "fullname", "name", "login", "username", "nickname", "summary", "title", "email",
@@ -132,7 +132,7 @@ const (
 	notTheTitle = `image|icon|avatar|logo|^api|callback|hook|subscrib|thumb|user|author|board|previous|^old|cert|^sign` +
 		`|^base|canon|contact|type|person|owner|account|^org|company|status|^job|file$|environment|project` +
 		`|repository|reponame`
-	notAName = `user|author|committer|creator|entity|person|people|owner|first|last|middle|nick|sur|display|full|event|class|type|tag|field|branch|ref|host|server|node|queue|realm|tenant|client` +
+	notAName = `user|author|store|shop|committer|creator|entity|person|people|owner|first|last|middle|nick|sur|display|full|event|class|type|tag|field|branch|ref|host|server|node|queue|realm|tenant|client` +
 		`|domain|zone|region|group|team|site|service|app|customer|recipient|sender|requester|assignee|member|contact|config|hook|index` +
 		`|key|instance|cluster|space|account|company|^org|project|repo|environment|status|state|level|color|bucket|namespace|machine|device|property|attribute|param`
 	notAPage = `endpoint|image|icon|avatar|logo|^api|apiurl|callback|hook|subscrib|thumb|user|author|board$|previous|^old` +

@@ -18,7 +18,7 @@ var sameState = map[string]string{
 	"broken": "failed", "failing": "failed", "error": "failed",
 	"alarm": "firing", "alerting": "firing", "trigger": "triggered", "unreachable": "down", "offline": "down",
 	"not responding": "down", "unavailable": "down", "reporting error": "down",
-	"alert": "firing", "anomalous": "firing", "crashed": "failed", "terminal": "failed", "partiallyfailed": "failed", "finish": "completed",
+	"alert": "firing", "anomalous": "firing", "active_unack": "active", "active_ack": "acknowledged", "cleared_unack": "resolved", "cleared_ack": "resolved", "crashed": "failed", "terminal": "failed", "partiallyfailed": "failed", "finish": "completed",
 	"opened": "open", "close": "closed", "acknowledge": "acknowledged", "recovery": "recovered", "canceled": "cancelled",
 }
 

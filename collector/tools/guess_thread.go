@@ -33,6 +33,9 @@ func (s *search) thread(it *digest.Item, text string, at int) string {
 		}
 		return thread("alert", strings.TrimPrefix(check+"@"+host, "@"))
 	}
+	if check, _ := s.watched(it); check != "" && (it.State == "down" || it.State == "up") && saidBy[s.keyOf(at)] && s.shallowID() == "" {
+		return thread("alert", check)
+	}
 	kind, id, least := s.ownThread(what)
 	for i := range s.places {
 		p := &s.places[i]
@@ -46,7 +49,7 @@ func (s *search) thread(it *digest.Item, text string, at int) string {
 		if what := things[p.key]; what != "" && p.object() != nil && far < least && anID(p.node) != "" {
 			kind, id, least = what, anID(p.node), far
 		}
-		if name, ok := strings.CutSuffix(p.key, "id"); ok && things[name] != "" && far+3 < least &&
+		if name, ok := strings.CutSuffix(p.key, "id"); ok && (name != "campaign" || len(what) == 0 || talk[what[len(what)-1]] || what[len(what)-1] == name) && things[name] != "" && far+3 < least &&
 			strings.Trim(p.scalar(), "0-") != "" {
 			kind, id, least = things[name], p.scalar(), far+3
 		}
@@ -95,7 +98,7 @@ func (s *search) another(at int, what []string) bool {
 }
 
 // sideThings are what other things are about, or belong to.
-var sideThings = fieldSet("product", "course", "job", "plan", "program", "price", "channel", "folder", "category", "list", "group", "vehicle", "room")
+var sideThings = fieldSet("product", "course", "job", "plan", "program", "price", "channel", "folder", "category", "list", "group", "vehicle", "room", "survey", "campaign", "store", "location")
 
 // alarmName is the first line of an alarm's text without how it stands.
 func alarmName(text string) string {

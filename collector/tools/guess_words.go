@@ -94,6 +94,9 @@ func (s *search) event(h http.Header) string {
 			return v
 		})
 	}
+	if event == "" {
+		event = s.eventInKey()
+	}
 	said := strings.ToLower(words(event))
 	action, thing := s.shallow("action", "verb", "operation", "operationtype", "op", "metric", "webhookcode"), s.shallow("objecttype", "resourcetype", "resourcename",
 		"resource", "objectkind", "entitytype", "typename", "object", "event", "eventcategory", "module", "itemtype", "type", "kind", "table", "entity")
@@ -107,7 +110,7 @@ func (s *search) event(h http.Header) string {
 	case (named || !isDone(said[strings.LastIndexByte(said, ' ')+1:])) && done(action) && event != "" &&
 		!strings.Contains(said, stem(strings.ToLower(action))):
 		return event + "." + action
-	case !named && done(said) && !strings.Contains(said, " ") && thing != "" && !strings.EqualFold(thing, "user") &&
+	case !named && done(said) && !strings.Contains(said, " ") && thing != "" && (!strings.EqualFold(thing, "user") || s.shallow("objecttype", "entitytype", "resourcetype") == thing) &&
 		!done(thing) && !isHollow(thing) && !strings.Contains(said, strings.ToLower(thing)):
 		return thing + "." + event
 	}
@@ -125,6 +128,21 @@ func (s *search) eventInText() string {
 	for _, key := range []string{"name", "description", "title", "subject"} {
 		if v := s.top.str(key); eventLike(v) {
 			return v
+		}
+	}
+	return ""
+}
+
+// eventInKey is the event that is the key of the object which tells of it: scanCompleted.
+func (s *search) eventInKey() string {
+	for i := range s.places {
+		p := &s.places[i]
+		if p.depth > 0 || p.object() == nil || p.aside || p.count > 0 {
+			continue
+		}
+		said := strings.ToLower(words(p.name))
+		if thing, _ := eventWords(p.name); len(thing) > 0 && isDone(said[strings.LastIndexByte(said, ' ')+1:]) && thing[0] != "last" && thing[0] != "first" && thing[0] != "is" {
+			return p.name
 		}
 	}
 	return ""
@@ -218,6 +236,8 @@ func eventWords(event string) (thing []string, deed string) {
 		return nil, orElse(verbs[all[0]], all[0]) + " " + all[1]
 	case n > 1 && n < 4 && all[0] == "new" && !isDone(all[n-1]): // new_comment
 		thing, deed = all[1:], "created"
+	case n > 1 && n < 4 && all[n-1] == "new" && knownThing(all[:n-1]): // issue.new
+		thing, deed = all[:n-1], "created"
 	case n == 2 && nouns[all[0]] && verbs[all[1]] != "": // sync_end
 		return all[:1], verbs[all[1]]
 	case n == 2 && verbs[all[0]] != "" && strings.HasSuffix(all[1], "ing"): // deploy_building
