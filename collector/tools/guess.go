@@ -32,6 +32,7 @@ type place struct {
 const (
 	searchDepth  = 5
 	searchPlaces = 3000
+	longestKey   = 200 // bytes; what is longer is no name of a field
 )
 
 // searchIn walks a value breadth first; of a list only its first element, which counts less than what is not in one.
@@ -46,6 +47,9 @@ func searchIn(top node) *search {
 			for _, k := range p.keys() {
 				if len(s.places) >= searchPlaces {
 					return s
+				}
+				if len(k) > longestKey {
+					continue
 				}
 				v := p.object()[k]
 				key := foldKey(k)
@@ -197,7 +201,7 @@ func (s *search) textAt(w *wanted, max int) (string, int) {
 
 // eventLike tells the name of an event in the place of a text: tracker.updated.
 func eventLike(v string) bool {
-	return dotted.MatchString(v) && done(v[strings.LastIndexByte(v, '.')+1:])
+	return len(v) <= 60 && dotted.MatchString(v) && done(v[strings.LastIndexByte(v, '.')+1:])
 }
 
 var (

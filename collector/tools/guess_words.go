@@ -83,7 +83,7 @@ func (s *search) event(h http.Header) string {
 		event, _ = s.best(&eventNames, func(p *place) string {
 			v, _ := p.v.(string)
 			v = strings.TrimSpace(v)
-			if p.aside && !aboutIt[s.holder(p)] || p.depth > 2 || mixed.MatchString(v) || len(v) > 60 || strings.ContainsAny(v, "\n{<$") || len(strings.Fields(v)) > 6 ||
+			if p.aside && !aboutIt[s.holder(p)] || p.depth > 2 || len(v) > 60 || mixed.MatchString(v) || strings.ContainsAny(v, "\n{<$") || len(strings.Fields(v)) > 6 ||
 				isID(v) || webAddress(v) != "" || strings.Contains(v, `\`) ||
 				vague[p.key] && wordCount(words(v)) < 2 || pass < 2 && isHollow(v) {
 				return ""
@@ -137,7 +137,7 @@ func (s *search) eventInText() string {
 func (s *search) eventInKey() string {
 	for i := range s.places {
 		p := &s.places[i]
-		if p.depth > 0 || p.object() == nil || p.aside || p.count > 0 {
+		if p.depth > 0 || len(p.name) > 60 || p.object() == nil || p.aside || p.count > 0 {
 			continue
 		}
 		said := strings.ToLower(words(p.name))
