@@ -11,16 +11,16 @@ import (
 // What watches hosts tells of a check on one of them; neither is in the text that the check has put out.
 var (
 	hostNames = names("hostname", "host", "hostdisplayname", "hostalias", "devicehostname", "devicename", "device", "servername", "server",
-		"nodename", "node", "machine", "machinename", "computername", "entity", "managedentity", "systemname")
+		"nodename", "node", "machine", "machinename", "computername", "entity", "managedentity", "systemname", "originatorname")
 	checkNames = names("servicedisplayname", "servicedescription", "servicedesc", "servicename", "service", "sensorname", "sensor",
-		"checkname", "check", "alarmname", "alertname", "alarm", "monitorname", "monitor", "entitydisplayname", "rulename", "rule", "label", "testname", "plugin", "metric")
+		"checkname", "check", "datapoint", "alarmname", "alertname", "alarmtype", "alarm", "monitorname", "monitorlabel", "monitor", "entitydisplayname", "rulename", "rule", "label", "testname", "plugin", "metric")
 	outputNames = fieldSet("output", "pluginoutput", "serviceoutput", "hostoutput", "servicestate", "hoststate", "statetype",
 		"sensor", "check", "alarm", "alert", "rule", "lastvalue", "metric", "threshold")
 )
 
 // watched are the check and the host of a delivery that tells how one stands; host is empty if it does not.
 func (s *search) watched(it *digest.Item) (check, host string) {
-	if !alarms[it.State] && (it.State != "failed" || !s.monitors(it)) {
+	if !alarms[it.State] && !(it.State == "active" && grave[it.Level]) && (it.State != "failed" || !s.monitors(it)) {
 		return "", ""
 	}
 	host = s.name(&hostNames, &projectParts)
@@ -39,7 +39,8 @@ func (s *search) monitors(it *digest.Item) bool {
 // there is no host, or where the words name it.
 func (s *search) alarm(head string, at int, it *digest.Item) string {
 	check, host := s.watched(it)
-	if _, why := reasonNames.rank(s.keyOf(at)); host == "" && why && failing[it.State] {
+	_, why := reasonNames.rank(s.keyOf(at))
+	if why = why || saidBy[s.keyOf(at)] && it.State == "down"; host == "" && why && failing[it.State] {
 		if check = s.name(&checkNames, &projectParts); check != "" && !strings.Contains(strings.ToLower(head), strings.ToLower(check)) {
 			return title(check+" "+s.stands(it), head)
 		}
@@ -70,6 +71,9 @@ func (s *search) alarm(head string, at int, it *digest.Item) string {
 	return title(name+" "+s.stands(it), head)
 }
 
+// saidBy are names under which a monitor says why.
+var saidBy = fieldSet("message", "msg", "text", "details", "description")
+
 // grave are levels that tell how a check stands.
 var grave = fieldSet("critical", "warning", "error", "major", "minor", "fatal", "emergency", "degraded")
 
@@ -80,7 +84,7 @@ func (s *search) stands(it *digest.Item) string {
 		return "has " + it.State
 	case "no data":
 		return "has no data"
-	case "firing", "triggered", "fired", "problem":
+	case "firing", "triggered", "fired", "problem", "active":
 		if grave[it.Level] {
 			return "is " + it.Level
 		}

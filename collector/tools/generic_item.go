@@ -123,9 +123,13 @@ func (s *search) project(h http.Header) string {
 			}
 		}
 	}
+	sold := s.has("currency") || s.has("totalamount")
 	v, at := s.best(&projectNames, func(p *place) string {
 		v, _ := p.v.(string)
-		if p.depth > 3 || p.key == "topic" && strings.ContainsAny(v, "./:") {
+		if p.depth > 3 || p.key == "topic" && p.object() != nil || p.key == "service" && parcels[s.holder(p)] || p.key == "topic" && strings.ContainsAny(v, "./:") {
+			return ""
+		}
+		if p.object() != nil && (p.key == "product" || p.key == "job") && (p.has("title") || p.has("price") || sold) { // what is sold, and a vacancy
 			return ""
 		}
 		if p.object() != nil {
@@ -153,6 +157,9 @@ func (s *search) project(h http.Header) string {
 	}
 	return v
 }
+
+// parcels are objects whose service is a carrier's.
+var parcels = fieldSet("shipment", "shipments", "package", "parcel", "tracking", "tracker", "rate")
 
 func affirmed(s string) bool {
 	switch strings.ToLower(s) {

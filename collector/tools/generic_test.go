@@ -217,7 +217,7 @@ func TestEventWords(t *testing.T) {
 		"jira:issue_updated": "issue | updated", "deploy_building": "deploy | building", "HourlyFollowUp": "hourly follow up | ",
 		"harbor.replication.status.changed": "replication status | changed", "check.down": "check | down", "ticket": "ticket | ", "": " | ",
 		"signed up": " | signed up", "set_up": " | set up", "transfers#state-change": "state | changed", "task.move.column": "task | moved",
-		"new_comment": "comment | created", "contact.tag.deleted": "tag | deleted", "v1": " | ", "statuses": "statuses | "} {
+		"new_comment": "comment | created", "sync_end": "sync | ended", "jobs.on_failure": "job | failure", "DID_FAIL_TO_RENEW": "did fail to renew | ", "emailUnSubscribe": "email | unsubscribed", "issue.new": "issue | created", "order.fraud_status.changed": "order fraud status | changed", "contact.tag.deleted": "tag | deleted", "v1": " | ", "statuses": "statuses | "} {
 		thing, deed := eventWords(in)
 		if got := strings.Join(thing, " ") + " | " + deed; got != want {
 			t.Errorf("%q is %q, want %q", in, got, want)

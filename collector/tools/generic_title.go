@@ -50,6 +50,9 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 			lead = deed + " " + number
 		}
 	}
+	if strings.EqualFold(lead, it.Event) { // in the words and capitals of people: APs went down
+		lead = it.Event
+	}
 	if strings.Contains(lead, " commit") && strings.EqualFold(head, it.Project) { // the first one's words instead of the project's
 		head = firstLine(rules.Plain(s.text(&commitNames, 1000)))
 	}
@@ -69,11 +72,18 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 		return s.headless(thing, deed, lead, it)
 	case strings.EqualFold(head, it.Project) && deed != "" && len(thing) > 0 && lead != strings.Join(thing, " ")+" "+deed:
 		head = "" // Build #42 failed on main: whose, the project says
-	case s.saysItself(head, thing, deed, it), deed == "" && len(thing) > 0 && !knownThing(thing) && !onABranch[thing[len(thing)-1]] && wordCount(head) > 3:
+	case s.saysItself(head, at, thing, deed, it), deed == "" && len(thing) > 0 && !knownThing(thing) && !onABranch[thing[len(thing)-1]] && wordCount(head) > 3:
 		lead = ""
+	}
+	if v := s.version(at); v != "" && lead == "" && it.Event == "" && it.State == "" && !strings.Contains(head, v) {
+		return title(head + " " + v)
 	}
 	if lead == "" && it.Event == "" && it.State == "" && strings.HasSuffix(s.keyOf(at), "name") { // no more than whose it is
 		return title(head, firstLine(s.body(text, head)))
+	}
+	head = s.whoAnd(head, thing)
+	if sum := s.amount(thing); sum != "" && !strings.Contains(head, sum) {
+		head += ", " + sum
 	}
 	line := title(capital(lead), head, s.why(head, it))
 	if n := s.others(at); n > 0 && !strings.Contains(lead, " commit") && head != "" {
@@ -85,7 +95,7 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 // saysHow tells that a thing and its deed are only how a check stands: Check failed.
 func (s *search) saysHow(thing []string, deed string, it *digest.Item) bool {
 	last := thing[len(thing)-1]
-	return (last == "check" || last == "service" || last == "host" || last == "sensor" || last == "monitor" || last == "alert") &&
+	return (last == "check" || last == "service" || last == "host" || last == "sensor" || last == "monitor" || last == "alert" || last == "page" || last == "site" || last == "endpoint") &&
 		(deed == it.State || deed == orElse(stateDeeds[it.State], it.State))
 }
 
@@ -110,11 +120,17 @@ func (s *search) keyOf(at int) string {
 	return s.places[at].key
 }
 
+// titleOfEvent is the title of what happened, and not of what it happened to.
+var titleOfEvent = regexp.MustCompile(`^(?:event|alert|notification|message)(?:title|subject)$`)
+
 // saysItself tells whether a text says what happened, so that nothing need stand before it.
-func (s *search) saysItself(head string, thing []string, deed string, it *digest.Item) bool {
+func (s *search) saysItself(head string, at int, thing []string, deed string, it *digest.Item) bool {
 	low := strings.ToLower(head)
 	if low == deed {
 		return false
+	}
+	if len(thing) == 0 && bracketed.MatchString(head) || titleOfEvent.MatchString(s.keyOf(at)) && wordCount(head) > 3 {
+		return true
 	}
 	if len(thing) == 0 && deed == "ok" && wordCount(head) > 2 { // the badge says so too
 		return true
@@ -141,7 +157,7 @@ func (s *search) why(head string, it *digest.Item) string {
 	if !failing[it.State] || len(head) > 60 {
 		return ""
 	}
-	reason := digest.OneLine(rules.Plain(orElse(s.text(&reasonNames, 1200), s.wrong())), 120)
+	reason := digest.OneLine(s.reasonOf(), 120)
 	if !strings.Contains(reason, " ") || strings.Contains(strings.ToLower(head), strings.ToLower(reason)) {
 		return ""
 	}
@@ -169,7 +185,7 @@ func (s *search) happened(at int, it *digest.Item) (thing []string, deed string)
 		return thing, "now " + orElse(stateDeeds[state], state)
 	case deed == "updated" && ends[state] && len(thing) == 1 && strings.HasSuffix(it.Event, "update") && !onABranch[thing[0]]: // stack_update
 		thing, deed = []string{thing[0], "update"}, state
-	case (deed == "" || undecided[deed] && state != "active" && state != "open" || ends[state]) && state != "" && wordCount(state) <= 3:
+	case (deed == "" || undecided[deed] && state != "active" && state != "open" && state != "ok" || deed == "closed" && state == "merged" || ends[state]) && state != "" && wordCount(state) <= 3 && (deed != "" || linking(thing) < 1): // recording ready to download
 		deed = state
 	}
 	deed = orElse(stateDeeds[deed], deed)
@@ -200,20 +216,20 @@ func (s *search) thing(at int) []string {
 	}
 	for i := range s.places {
 		p := &s.places[i]
-		if p.depth > 1 || p.aside {
+		if p.depth > 1 || p.aside || p.key == "error" {
 			continue
 		}
-		if prefix := thingKey.FindStringSubmatch(p.key); prefix != nil && prefix[1] != "commit" && (onABranch[prefix[1]] || things[prefix[1]] != "" && prefix[2] != "id") {
+		if prefix := thingKey.FindStringSubmatch(p.key); prefix != nil && prefix[1] != "commit" && (onABranch[prefix[1]] || things[prefix[1]] != "" && prefix[2] != "id" && prefix[2] != "message") {
 			return []string{prefix[1]} // build_status, build_url, ticket_code
 		}
 		if (onABranch[p.key] && p.key != "commit" || things[p.key] != "") && p.object() != nil {
 			return strings.Fields(strings.ToLower(words(p.name)))
 		}
 	}
-	return nil
+	return s.booked()
 }
 
-var thingKey = regexp.MustCompile(`^([a-z]+)(status|url|code|subject|number|id)$`)
+var thingKey = regexp.MustCompile(`^([a-z]+)(status|url|code|subject|number|id|message)$`)
 
 // builds are keys whose text is the name of what was built.
 var builds = fieldSet("build", "job", "pipeline", "workflow", "deployment")
@@ -248,7 +264,7 @@ var (
 	commitNames = names("message", "subject")
 	reasonNames = names("reason", "errormessage", "incidentreason", "failurereason", "error", "errortext",
 		"alertdetails", "statustext", "failuremessage", "cause", "lasterror").
-		ending(`type|code|url|id$|class`, "errormessage", "reason", "error")
+		ending(`type|code|url|id$|class`, "errormessage", "errortitle", "reason", "error")
 	whereNames = names("domain", "hostname", "host", "servername", "server", "node", "device", "endpoint",
 		"repositoryname", "packagename", "environmentname")
 	branchNames = names("branch", "branchname", "branchdisplayname", "headbranch", "sourcebranch", "srcbranch", "ref",
@@ -256,11 +272,12 @@ var (
 	amountNames = names("formattedamount", "totalformatted", "amountformatted",
 		"formattedtotal").ending(`tax|discount|ship`, "formatted", "withtaxes")
 	buyerNames = names("customername", "customer", "billing", "buyer", "contact", "employee", "candidate", "applicant",
-		"guest", "attendee", "invitee").ending(`account|store|host`, "customername")
+		"guest", "attendee", "invitee", "person").ending(`account|store|host`, "customername")
 	onABranch = fieldSet("build", "pipeline", "job", "workflow", "deploy", "deployment", "push", "run", "stage",
 		"test", "tests", "analysis", "coverage", "commit", "commits", "gate")
 	ticketKey   = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,9}-[0-9]{1,7}$`)
 	smallNumber = regexp.MustCompile(`^#?[0-9]{1,6}$`)
+	moment      = regexp.MustCompile(`^[0-9]{7,}$`) // a version by the clock
 	branchStart = regexp.MustCompile(`^refs/(?:heads|tags)/`)
 )
 
@@ -310,7 +327,7 @@ func (s *search) number(thing []string, at int) (number string, of []string) {
 		case v == "" || p.aside || !own && !beside:
 		case (p.key == "key" || p.key == "identifier" || p.key == "reference") && ticketKey.MatchString(v):
 			rank = 0
-		case (p.key == "version" || p.key == "tagname" || p.key == "tag") && versionedThings[last] && len(v) <= 40:
+		case (p.key == "version" || p.key == "tagname" || p.key == "tag") && versionedThings[last] && len(v) <= 40 && !moment.MatchString(v):
 			rank = 3
 		case !smallNumber.MatchString(v):
 		case p.key == "number" || p.key == "iid" || p.key == last+"number" || p.key == whole+"number":

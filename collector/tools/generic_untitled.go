@@ -35,7 +35,7 @@ func (s *search) headless(thing []string, deed, lead string, it *digest.Item) st
 		!strings.EqualFold(whereabouts, it.Project) {
 		told = append(told, whereabouts)
 	}
-	for _, v := range []string{s.text(&amountNames, 40), s.name(&buyerNames, &personNames)} {
+	for _, v := range []string{orElse(s.text(&amountNames, 40), s.amount(thing)), s.name(&buyerNames, &personNames)} {
 		if v != "" && !strings.Contains(v, "@") && !idWithTag.MatchString(v+"0123456789ab") {
 			told = append(told, v)
 		}
@@ -46,19 +46,69 @@ func (s *search) headless(thing []string, deed, lead string, it *digest.Item) st
 	case it.Author != "" && lead != "" && (len(thing) > 0 || it.Event != "" && !isHollow(it.Event)):
 		return title(capital(lead)+" by "+it.Author, s.why(lead, it))
 	case lead != "" && it.Project != "" && (len(thing) > 0 || it.Event != "" && !isHollow(it.Event)):
-		return title(it.Project, capital(lead))
+		return title(it.Project, capital(lead), s.why(lead, it))
 	case lead != "" && len(thing) > 0 && (deed != "" || len(thing) > 1):
 		return title(capital(lead), s.why(lead, it))
 	}
 	return untitled(s, it)
 }
 
+// whoAnd puts the name of the person that something happened to before what it was about: Candidate moved: Bob Doe, Engineer.
+func (s *search) whoAnd(head string, thing []string) string {
+	if n := len(thing); n > 0 && people[thing[n-1]] && head != "" {
+		for i := range s.places {
+			p := &s.places[i]
+			if p.key != thing[n-1] || p.object() == nil || p.far > 0 || p.depth > 3 {
+				continue
+			}
+			if name := bestPart(p.node, &personNames); name != "" && !isID(name) && !strings.Contains(name, "@") &&
+				!strings.Contains(head, name) && !strings.Contains(name, head) {
+				return name + ", " + head
+			}
+		}
+	}
+	return head
+}
+
+// version is the one that stands beside a name: a package and its version are the news.
+func (s *search) version(at int) string {
+	if s.keyOf(at) != "name" {
+		return ""
+	}
+	of := s.top
+	if up := s.upOf(at); up >= 0 {
+		of = s.places[up].node
+	}
+	if v := of.str("version"); len(v) <= 40 && strings.ContainsAny(v, "0123456789") && !moment.MatchString(v) {
+		return v
+	}
+	return ""
+}
+
+// booked is what a delivery is of that names only its id: booking_id.
+func (s *search) booked() []string {
+	for i := range s.places {
+		p := &s.places[i]
+		if name, ok := strings.CutSuffix(p.key, "id"); ok && p.depth == 0 && bookings[name] && p.scalar() != "" {
+			return []string{name}
+		}
+	}
+	return nil
+}
+
+var bookings = fieldSet("booking", "appointment", "reservation", "submission", "shipment", "order", "invoice", "ticket")
+
 var people = fieldSet("user", "member", "customer", "contact", "employee", "person", "subscriber", "lead", "candidate", "guest")
 
 // untitled makes a line for what names neither title nor event: its first few fields, else whose it is.
 func untitled(s *search, it *digest.Item) string {
 	if text := s.wrong(); text != "" {
-		return title(strings.Join(s.thing(-1), " "), text)
+		thing, deed := eventWords(it.Event)
+		said := strings.TrimSpace(strings.Join(thing, " ") + " " + deed)
+		if isHollow(it.Event) {
+			said = ""
+		}
+		return title(capital(orElse(said, orElse(strings.Join(s.thing(-1), " "), it.State))), text)
 	}
 	what := "Update"
 	if thing, deed := eventWords(it.Event); len(thing) == 0 && deed != "" {
@@ -95,6 +145,9 @@ func untitled(s *search, it *digest.Item) string {
 		return title(it.Project, what)
 	case it.Project != "":
 		return title("Update of " + it.Project)
+	}
+	if what != "Update" {
+		return title(what)
 	}
 	return "An update that does not say what happened"
 }

@@ -32,6 +32,7 @@ type place struct {
 const (
 	searchDepth  = 5
 	searchPlaces = 3000
+	longestKey   = 200 // bytes; what is longer is no name of a field
 )
 
 // searchIn walks a value breadth first; of a list only its first element, which counts less than what is not in one.
@@ -46,6 +47,9 @@ func searchIn(top node) *search {
 			for _, k := range p.keys() {
 				if len(s.places) >= searchPlaces {
 					return s
+				}
+				if len(k) > longestKey {
+					continue
 				}
 				v := p.object()[k]
 				key := foldKey(k)
@@ -188,14 +192,20 @@ func (s *search) textAt(w *wanted, max int) (string, int) {
 		if n := p.scalar(); v == "" && max < 1000 {
 			v = n // threads may be numbers
 		}
-		if v = strings.TrimSpace(v); p.aside || len(v) > max || webAddress(v) != "" || max > 1000 && (isID(v) || reference.MatchString(v) || nobody[strings.ToLower(v)]) {
+		if v = strings.TrimSpace(v); p.aside || len(v) > max || webAddress(v) != "" || strings.Trim(v, "0-") == "" || eventLike(v) || max > 1000 && (isID(v) || reference.MatchString(v) || nobody[strings.ToLower(v)]) {
 			return ""
 		}
 		return v
 	})
 }
 
+// eventLike tells the name of an event in the place of a text: tracker.updated.
+func eventLike(v string) bool {
+	return len(v) <= 60 && dotted.MatchString(v) && done(v[strings.LastIndexByte(v, '.')+1:])
+}
+
 var (
+	dotted    = regexp.MustCompile(`^[a-z][a-z_]*(?:\.[a-z_]+)+$`)
 	idForm    = regexp.MustCompile(`^(?:[0-9a-fA-F-]{24,}|[0-9.:,-]+|(?:arn|urn):\S+)$`)
 	idWithTag = regexp.MustCompile(`^[A-Za-z]{1,8}[_:][A-Za-z0-9]{12,}$`) // prod_E6SPZ5RKfKClNL
 	oneToken  = regexp.MustCompile(`^[A-Za-z0-9+/=_-]{16,}$`)

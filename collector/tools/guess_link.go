@@ -9,13 +9,16 @@ import (
 // link is an address a person can open: pages before interfaces, never a picture, nor one that holds a secret.
 func (s *search) link(w *wanted) string {
 	v, _ := s.best(w, func(p *place) string {
-		if sides[s.holder(p)] { // the repositories that a change goes between
+		if sides[s.holder(p)] || hooks[s.holder(p)] { // the repositories that a change goes between
 			return ""
 		}
 		return pageAddress(p.scalar())
 	})
 	return v
 }
+
+// hooks are objects that say where the delivery went.
+var hooks = fieldSet("hook", "webhook", "webhookurlinfo", "hookurlinfo", "webhookendpoint")
 
 var sides = fieldSet("source", "target", "head", "base", "from", "to")
 

@@ -57,12 +57,12 @@ func fieldSet(names ...string) map[string]bool {
 }
 
 var (
-	titleNames = names("title|titel|titre|titulo", "displaytitle", "summary", "subject|betreff|asunto|objet", "headline", "shortmessage", "alertname",
-		"rulename", "alertrule", "alarmname|alerttitle|incidenttitle|incidentname|shortdescription",
-		"message", "msg", "text|statemessage|textpayload|storytext", "name|alert|alarm", "displayname", "featurename", "pulsename", "itemname", "productname",
-		"searchname", "checkname|testname", "jobname", "formname", "rule", "description", "content", "label", "identifier",
+	titleNames = names("title|titel|titre|titulo", "displaytitle", "summary", "subject|betreff|asunto|objet", "headline", "shortmessage", "alertname|detectionname|threatname|findingname|vulnerabilityname",
+		"rulename", "alertrule", "alarmname|alerttitle|incidenttitle|incidentname|shortdescription|messagetitle|eventtitle|notificationtitle",
+		"message|summarymessage|eventmessage", "msg", "text|statemessage|textpayload|storytext", "name|alert|alarm", "displayname", "featurename", "pulsename", "itemname", "productname",
+		"searchname", "checkname|testname", "jobname", "formname", "rule", "description|eventdesc|eventdescription", "content", "label", "identifier",
 		"comment", "note",
-		"plaintextbody", "body", "output", "reason", "data", "memo").
+		"plaintextbody", "body", "output", "reason", "data", "memo", "statusdetails|statusmessage|statusdescription").
 		ending(notTheTitle, "title", "subject", "summary", "headline", "friendlyname", "checkname", "searchname",
 			"rulename", "alarmname",
 			"productname", "itemname", "featurename", "formname", "filename", "message", "comment", "details",
@@ -81,7 +81,7 @@ var (
 		"triggeredby", "pushedby", "who", "doer", "performedby", "reporter", "operator", "membercreator", "agent", "authorname",
 		"pusher", "committer", "changer",
 		"submitter", "uploader", "initiator", "requester", "member", "authorfullname", "requestedfor",
-		"laststatuschangeby", "from", "visitor").
+		"laststatuschangeby", "createduser", "eventcreator", "from", "visitor").
 		ending(`sort|group|order|assign|owned|follow|powered|stand|near|image|file|host|repo|project|job|group|build|unit`, "authorname", "fullname", "requestername", "sendername", "edby", "unby", "sentby", "author", "committer",
 			"committername", "localusername", "authorlogin")
 	personNames = names("displayname", "fullname", "name", "login", "username", "nickname", "summary", "title", "email",
@@ -97,7 +97,7 @@ var (
 		"conditionname", "policyname", "receiver", "clustername", "cluster", "accountname",
 		"organizationname", "organization", "orgname", "org", "tenant").
 		ending(`user|author|owner|event|type|policy`, "projectname", "reponame", "repositoryname", "servicename",
-			"applicationname", "sitename", "workspacename",
+			"applicationname", "sitename", "workspacename", "connectorname", "connectionname",
 			"monitorfriendlyname", "monitorname", "checkname", "project", "repository")
 	projectParts = names("fullname", "pathwithnamespace", "repofullname", "reponame", "slug", "key", "name",
 		"identifier", "alias", "friendlyname", "summary", "title",
@@ -109,14 +109,14 @@ var (
 		"newstate", "buildresult", "buildstatus",
 		"runstatus", "alerttransition", "alertaction", "monitorcondition", "transition", "phase").
 		ending(`old|prev|last|original|before|from|code|merge|http|scan|financ|fulfil|payment|hook`, "status", "state",
-			"statename", "statevalue", "stateid", "typefriendlyname", "result")
+			"statename", "statevalue", "stateid", "statusstring", "typefriendlyname", "result")
 	levelNames = names("severity", "level", "loglevel", "severitytext", "alertlevel", "priority", "prioritylabel", "urgency",
 		"criticality", "importance", "importancelevel", "impact").
-		ending(`old|prev|last|original|before|from|code|log`, "severity", "priority", "level")
+		ending(`old|prev|last|original|before|from|code|log|confidence`, "severity", "priority", "level", "severitystring", "severityname", "severitylabel")
 	eventNames = names("eventtype", "eventname", "webhookevent", "triggerevent", "event", "objectkind", "kind", "trigger", "triggertype",
 		"hookevent", "topic", "type",
 		"notificationtype", "action", "alerttype", "activitytype", "notifytype", "scope", "hook", "category",
-		"eventcategory", "payloadtype", "webhookeventtype", "detailtype")
+		"eventcategory", "payloadtype", "webhookeventtype", "webhooktype", "detailtype")
 	timeNames = names("occurredat", "when", "occurat", "timestamp", "time", "eventtime", "eventtimestamp", "date", "datetime",
 		"emittedat", "firedat", "fireddatetime", "triggeredat", "triggertime",
 		"startsat", "startedat", "completedat", "finishedat", "finishtime", "publishedat", "publishedon", "submittedat",
@@ -132,12 +132,12 @@ const (
 	notTheTitle = `image|icon|avatar|logo|^api|callback|hook|subscrib|thumb|user|author|board|previous|^old|cert|^sign` +
 		`|^base|canon|contact|type|person|owner|account|^org|company|status|^job|file$|environment|project` +
 		`|repository|reponame`
-	notAName = `user|author|first|last|middle|nick|sur|display|full|event|class|type|tag|field|branch|ref|host|server|node|queue|realm|tenant|client` +
-		`|domain|zone|region|group|team|site|service|app|customer|recipient|sender|requester|assignee|member|owner|contact|config|hook|index` +
+	notAName = `user|author|store|shop|committer|creator|entity|person|people|owner|first|last|middle|nick|sur|display|full|event|class|type|tag|field|branch|ref|host|server|node|queue|realm|tenant|client` +
+		`|domain|zone|region|group|team|site|service|app|customer|recipient|sender|requester|assignee|member|contact|config|hook|index` +
 		`|key|instance|cluster|space|account|company|^org|project|repo|environment|status|state|level|color|bucket|namespace|machine|device|property|attribute|param`
 	notAPage = `endpoint|image|icon|avatar|logo|^api|apiurl|callback|hook|subscrib|thumb|user|author|board$|previous|^old` +
 		`|cert|^sign|signature|^base|baseurl|canon|contact|type|silence|runbook|^docs|documentation|^edit` +
-		`|mute|^ack|acknowledge|confirm|download|^git|^ssh|^clone|owner|^test|site$|^server|picture|photo`
+		`|mute|^ack|acknowledge|resolve|confirm|download|^git|^ssh|^clone|owner|^test|site$|^server|picture|photo`
 )
 
 // aside are objects about something else than what happened: their titles, states and times are not the delivery's.
@@ -151,4 +151,4 @@ var aside = fields("user", "users", "sender", "author", "owner", "actor", "creat
 	"updatedby", "publishedby", "revisedby", "model",
 	"priority", "issuetype", "workspace", "board", "customer", "status", "state", "environment", "plan", "committer", "locale",
 	"workflowdefinition", "currentrevision", "server", "player", "hook", "webhook", "subscription", "app", "application", "client", "agent", "service",
-	"conditions", "backlog", "laststatuschangeby", "memberconcern")
+	"conditions", "backlog", "laststatuschangeby", "memberconcern", "workplace", "table")

@@ -18,7 +18,7 @@ var sameState = map[string]string{
 	"broken": "failed", "failing": "failed", "error": "failed",
 	"alarm": "firing", "alerting": "firing", "trigger": "triggered", "unreachable": "down", "offline": "down",
 	"not responding": "down", "unavailable": "down", "reporting error": "down",
-	"alert": "firing", "terminal": "failed", "partiallyfailed": "failed", "finish": "completed",
+	"alert": "firing", "anomalous": "firing", "active_unack": "active", "active_ack": "acknowledged", "cleared_unack": "resolved", "cleared_ack": "resolved", "crashed": "failed", "terminal": "failed", "partiallyfailed": "failed", "finish": "completed",
 	"opened": "open", "close": "closed", "acknowledge": "acknowledged", "recovery": "recovered", "canceled": "cancelled",
 }
 
@@ -38,7 +38,10 @@ var bracketed = regexp.MustCompile(`(?i)^(\W{0,4})(firing|resolved|triggered|rec
 // state is the delivery's word for how things stand: its own, its event's, its level's where that says that all is well, or
 // the one that a text begins with in signs, as [FIRING:2].
 func (s *search) state(event, level, text string) string {
-	state := s.word(&stateNames)
+	state, at := s.wordAt(&stateNames)
+	if dot := strings.LastIndexByte(state, '.'); dot > 0 && isDone(state[dot+1:]) { // document.completed
+		state = state[dot+1:]
+	}
 	thing, deed := eventWords(event)
 	if state == "" && (deed == "created" || deed == "opened") && len(thing) > 0 && things[thing[len(thing)-1]] != "" {
 		state = "open"
@@ -60,6 +63,9 @@ func (s *search) state(event, level, text string) string {
 	if level == "ok" || sameState[level] == "ok" {
 		state = orElse(state, "ok")
 	}
+	if state == "warning" && (s.keyOf(at) == "result" || s.keyOf(at) == "outcome") { // how a job ended
+		return state
+	}
 	if state == "critical" || state == "crit" || state == "warning" || state == "warn" {
 		return "firing"
 	}
@@ -74,7 +80,14 @@ func (s *search) state(event, level, text string) string {
 			}
 		}
 	}
-	return orElse(sameState[state], state)
+	state = orElse(sameState[state], state)
+	if state == "closed" && s.affirms("merged", "ismerged") {
+		return "merged"
+	}
+	if (state == "" || undecided[state]) && s.counted() != "" {
+		return "failed"
+	}
+	return state
 }
 
 // decisive are what an event says that goes before a state in words of the tool's own.
@@ -96,7 +109,7 @@ func (s *search) wrong() string {
 			return ""
 		}
 		v, _ := p.v.(string)
-		return orElse(strings.TrimSpace(v), p.str("message", "msg", "description"))
+		return orElse(strings.TrimSpace(v), p.str("message", "msg", "description", "error_message", "details", "messages.0"))
 	})
 	return v
 }
@@ -127,7 +140,7 @@ func (s *search) told() string {
 var truths = map[string][2]string{"success": {"success", "failed"}, "issuccess": {"success", "failed"}, "successful": {"success", "failed"},
 	"succeeded": {"success", "failed"}, "passed": {"passed", "failed"}, "failed": {"failed", ""}, "resolved": {"resolved", ""}, "done": {"done", ""},
 	"completed": {"completed", ""}, "ok": {"ok", "failed"}, "isok": {"ok", "failed"}, "isdown": {"down", "up"}, "isup": {"up", "down"}, "up": {"up", "down"}, "reachable": {"up", "down"}, "alive": {"up", "down"},
-	"healthy": {"ok", "failed"}}
+	"healthy": {"ok", "failed"}, "passing": {"passed", "failed"}, "ispassing": {"passed", "failed"}, "backtonormal": {"recovered", "firing"}}
 
 // exits are keys under which scripts tell how they ended; 0 is well.
 var exits = fieldSet("rc", "exitcode", "returncode", "exitstatus")

@@ -33,6 +33,9 @@ func (s *search) thread(it *digest.Item, text string, at int) string {
 		}
 		return thread("alert", strings.TrimPrefix(check+"@"+host, "@"))
 	}
+	if check, _ := s.watched(it); check != "" && (it.State == "down" || it.State == "up") && saidBy[s.keyOf(at)] && s.shallowID() == "" {
+		return thread("alert", check)
+	}
 	kind, id, least := s.ownThread(what)
 	for i := range s.places {
 		p := &s.places[i]
@@ -46,8 +49,8 @@ func (s *search) thread(it *digest.Item, text string, at int) string {
 		if what := things[p.key]; what != "" && p.object() != nil && far < least && anID(p.node) != "" {
 			kind, id, least = what, anID(p.node), far
 		}
-		if name, ok := strings.CutSuffix(p.key, "id"); ok && things[name] != "" && far+3 < least &&
-			p.scalar() != "0" && p.scalar() != "" {
+		if name, ok := strings.CutSuffix(p.key, "id"); ok && (name != "campaign" || len(what) == 0 || talk[what[len(what)-1]] || what[len(what)-1] == name) && things[name] != "" && far+3 < least &&
+			strings.Trim(p.scalar(), "0-") != "" {
 			kind, id, least = things[name], p.scalar(), far+3
 		}
 	}
@@ -65,8 +68,8 @@ func (s *search) thread(it *digest.Item, text string, at int) string {
 		return thread(strings.Join(what, "-"), where)
 	}
 	if len(what) > 0 && !talk[what[len(what)-1]] {
-		for _, up := range []int{s.upOf(at), s.wrapper()} {
-			if up >= 0 && s.places[up].far == 0 && anID(s.places[up].node) != "" {
+		for _, up := range []int{s.holding(what), s.upOf(at), s.wrapper()} {
+			if up >= 0 && s.places[up].far == 0 && anID(s.places[up].node) != "" && !s.another(up, what) {
 				return thread(kindOf(what), anID(s.places[up].node))
 			}
 		}
@@ -79,6 +82,23 @@ func (s *search) thread(it *digest.Item, text string, at int) string {
 	}
 	return ""
 }
+
+// holding is the index of the object under the name of the thing itself, -1 without.
+func (s *search) holding(what []string) int {
+	last, whole := what[len(what)-1], strings.Join(what, "")
+	return slices.IndexFunc(s.places, func(p place) bool {
+		return p.depth < 3 && (p.key == last || p.key == whole) && p.object() != nil && !p.aside
+	})
+}
+
+// another tells that an object is named for another thing than what happened to one: the product of an order.
+func (s *search) another(at int, what []string) bool {
+	p := &s.places[at]
+	return p.key != what[len(what)-1] && p.key != strings.Join(what, "") && (sideThings[p.key] || p.key == "event" && p.has("title"))
+}
+
+// sideThings are what other things are about, or belong to.
+var sideThings = fieldSet("product", "course", "job", "plan", "program", "price", "channel", "folder", "category", "list", "group", "vehicle", "room", "survey", "campaign", "store", "location")
 
 // alarmName is the first line of an alarm's text without how it stands.
 func alarmName(text string) string {

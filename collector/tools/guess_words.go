@@ -22,14 +22,20 @@ var verbs = map[string]string{"abort": "aborted", "accept": "accepted", "acknowl
 	"publish": "published", "push": "pushed",
 	"reactivate": "reactivated", "receive": "received", "reject": "rejected", "release": "released", "remove": "removed",
 	"rename": "renamed",
-	"reopen": "reopened", "replace": "replaced", "reply": "replied", "resolve": "resolved", "restore": "restored",
+	"reopen": "reopened", "replace": "replaced", "reply": "replied", "resolve": "resolved", "restore": "restored", "save": "saved",
 	"review": "reviewed", "send": "sent", "sign": "signed",
 	"start": "started", "stop": "stopped", "submit": "submitted", "subscribe": "subscribed", "sync": "synced",
 	"tag": "tagged", "trash": "trashed", "trigger": "triggered",
 	"unarchive": "unarchived", "unassign": "unassigned", "unlabel": "unlabeled", "unlock": "unlocked",
 	"unpublish": "unpublished", "unsubscribe": "unsubscribed", "unsnooze": "unsnoozed", "unstar": "unstarred",
 	"untag": "untagged", "update": "updated",
+	"begin": "begun", "end": "ended", "confirm": "confirmed", "connect": "connected", "decline": "declined", "disconnect": "disconnected",
+	"enroll": "enrolled", "expire": "expired", "grant": "granted", "install": "installed", "register": "registered", "renew": "renewed",
+	"reschedule": "rescheduled", "revoke": "revoked", "suspend": "suspended", "uninstall": "uninstalled", "verify": "verified",
 	"upgrade": "upgraded", "upload": "uploaded", "validate": "validated", "view": "viewed", "warn": "warned"}
+
+// nouns are verbs that things are called by.
+var nouns = fieldSet("sync", "deploy", "release", "review", "comment", "post", "upload", "label", "tag", "upgrade", "update", "change")
 
 // participles tell that something was done, or how it ended, besides what ends in -ed.
 var participles = fieldSet("done", "begun", "lost", "up", "down", "paid", "missing", "overdue", "failing", "running",
@@ -39,9 +45,12 @@ var participles = fieldSet("done", "begun", "lost", "up", "down", "paid", "missi
 
 // isDone tells a participle.
 func isDone(w string) bool {
-	return participles[w] || len(w) > 4 && strings.HasSuffix(w, "ed") && w != "speed" && w != "embed" &&
+	return participles[w] || len(w) > 4 && !adjectives[w] && strings.HasSuffix(w, "ed") && w != "speed" && w != "embed" &&
 		!strings.HasSuffix(w, "feed")
 }
+
+// adjectives look like participles, but tell of nothing that was done.
+var adjectives = fieldSet("based", "limited", "unlimited", "united", "hundred", "advanced", "automated", "managed", "dedicated", "undefined", "mixed", "indeed")
 
 // phrasal are verbs that an up or a down belongs to, which tells no state.
 var phrasal = fieldSet("set", "back", "scale", "wind", "shut", "roll", "start", "clean", "step", "break", "look")
@@ -67,11 +76,14 @@ func isHollow(event string) bool {
 func (s *search) event(h http.Header) string {
 	event := headerEvent(h)
 	named := event != ""
+	if event == "" {
+		event = s.eventInText()
+	}
 	for pass := 0; pass < 3 && event == ""; pass++ { // what says that something was done, then what says something
 		event, _ = s.best(&eventNames, func(p *place) string {
 			v, _ := p.v.(string)
 			v = strings.TrimSpace(v)
-			if p.aside || p.depth > 2 || len(v) > 60 || strings.ContainsAny(v, "\n{<$") || len(strings.Fields(v)) > 6 ||
+			if p.aside && !aboutIt[s.holder(p)] || p.depth > 2 || len(v) > 60 || mixed.MatchString(v) || strings.ContainsAny(v, "\n{<$") || len(strings.Fields(v)) > 6 ||
 				isID(v) || webAddress(v) != "" || strings.Contains(v, `\`) ||
 				vague[p.key] && wordCount(words(v)) < 2 || pass < 2 && isHollow(v) {
 				return ""
@@ -82,22 +94,58 @@ func (s *search) event(h http.Header) string {
 			return v
 		})
 	}
+	if event == "" {
+		event = s.eventInKey()
+	}
 	said := strings.ToLower(words(event))
-	action, thing := s.shallow("action", "verb", "operation", "operationtype"), s.shallow("objecttype", "resourcetype", "resourcename",
-		"resource", "objectkind", "entitytype", "object", "event", "eventcategory", "module", "itemtype", "type", "kind", "table")
+	action, thing := s.shallow("action", "verb", "operation", "operationtype", "op", "metric", "webhookcode"), s.shallow("objecttype", "resourcetype", "resourcename",
+		"resource", "objectkind", "entitytype", "typename", "object", "event", "eventcategory", "module", "itemtype", "type", "kind", "table", "entity")
 	switch {
-	case event == "" && done(action) && thing != "" && !isHollow(thing):
+	case event == "" && done(action) && thing != "" && (!isHollow(thing) || strings.EqualFold(thing, "email")):
 		return thing + "." + action
+	case strings.EqualFold(event, "new") && thing != "" && !isHollow(thing) && !strings.EqualFold(thing, event):
+		return thing + ".created"
 	case event == "" && s.has("pushedat"):
 		return "push"
 	case (named || !isDone(said[strings.LastIndexByte(said, ' ')+1:])) && done(action) && event != "" &&
 		!strings.Contains(said, stem(strings.ToLower(action))):
 		return event + "." + action
-	case !named && done(said) && !strings.Contains(said, " ") && thing != "" && !strings.EqualFold(thing, "user") &&
+	case !named && done(said) && !strings.Contains(said, " ") && thing != "" && (!strings.EqualFold(thing, "user") || s.shallow("objecttype", "entitytype", "resourcetype") == thing) &&
 		!done(thing) && !isHollow(thing) && !strings.Contains(said, strings.ToLower(thing)):
 		return thing + "." + event
 	}
 	return event
+}
+
+// aboutIt are objects beside what happened that say what it was.
+var aboutIt = fieldSet("meta", "metadata", "hook", "webhook")
+
+// mixed is an event that has a token in its name: F6gT_detector_rule.
+var mixed = regexp.MustCompile(`[A-Z][0-9][a-z]+[A-Z]`)
+
+// eventInText is the event that the top of a delivery names where others have a text.
+func (s *search) eventInText() string {
+	for _, key := range []string{"name", "description", "title", "subject"} {
+		if v := s.top.str(key); eventLike(v) {
+			return v
+		}
+	}
+	return ""
+}
+
+// eventInKey is the event that is the key of the object which tells of it: scanCompleted.
+func (s *search) eventInKey() string {
+	for i := range s.places {
+		p := &s.places[i]
+		if p.depth > 0 || len(p.name) > 60 || p.object() == nil || p.aside || p.count > 0 {
+			continue
+		}
+		said := strings.ToLower(words(p.name))
+		if thing, _ := eventWords(p.name); len(thing) > 0 && isDone(said[strings.LastIndexByte(said, ' ')+1:]) && thing[0] != "last" && thing[0] != "first" && thing[0] != "is" {
+			return p.name
+		}
+	}
+	return ""
 }
 
 // has tells whether a key is there, not too deep.
@@ -149,6 +197,8 @@ func headerEvent(h http.Header) string {
 	return ""
 }
 
+var unWord = regexp.MustCompile(`\bun `) // emailUnSubscribe
+
 var versioned = regexp.MustCompile(`^v?\d+(?:[a-z]+\d*)?$`)
 
 // eventWords are an event's name as people would say it: the thing and what was done with it. "com.example.order.created.v2"
@@ -157,8 +207,8 @@ func eventWords(event string) (thing []string, deed string) {
 	var parts [][]string
 	for i, p := range strings.FieldsFunc(event, func(r rune) bool { return strings.ContainsRune("./:#", r) }) {
 		var kept []string
-		for _, w := range strings.Fields(strings.ToLower(words(p))) {
-			if !versioned.MatchString(w) && w != "event" && w != "hook" && w != "hooks" && w != "webhook" &&
+		for _, w := range strings.Fields(unWord.ReplaceAllString(strings.ToLower(words(p)), "un")) {
+			if !versioned.MatchString(w) && (w != "on" || len(kept) > 0) && w != "event" && w != "hook" && w != "hooks" && w != "webhook" &&
 				w != "notification" && w != "activity" {
 				kept = append(kept, w)
 			}
@@ -178,12 +228,18 @@ func eventWords(event string) (thing []string, deed string) {
 		return all[1:linking(all)], strings.Join(append([]string{verbs[all[0]]}, all[linking(all):]...), " ")
 	case linking(all) == 1 && done(all[0]): // assignedToUser
 		return nil, strings.Join(append([]string{orElse(verbs[all[0]], all[0])}, all[1:]...), " ")
+	case linking(all) > 0 && verbs[all[n-1]] != "": // did_fail_to_renew
+		return all, ""
 	case n > 2 && (all[n-1] == "up" || all[n-1] == "down"): // a follow-up
 		return all, ""
 	case n == 2 && (all[1] == "up" || all[1] == "down") && (isDone(all[0]) || verbs[all[0]] != "" || phrasal[all[0]]): // signed up
 		return nil, orElse(verbs[all[0]], all[0]) + " " + all[1]
 	case n > 1 && n < 4 && all[0] == "new" && !isDone(all[n-1]): // new_comment
 		thing, deed = all[1:], "created"
+	case n > 1 && n < 4 && all[n-1] == "new" && knownThing(all[:n-1]): // issue.new
+		thing, deed = all[:n-1], "created"
+	case n == 2 && nouns[all[0]] && verbs[all[1]] != "": // sync_end
+		return all[:1], verbs[all[1]]
 	case n == 2 && verbs[all[0]] != "" && strings.HasSuffix(all[1], "ing"): // deploy_building
 		return all[:1], all[1]
 	case n > 1 && n < 4 && verbs[all[0]] != "" && !isDone(all[n-1]) && (len(parts) < 2 || len(parts[len(parts)-1]) > 1 ||
@@ -215,7 +271,7 @@ func tellingParts(parts [][]string) [][]string {
 	case len(last) > 2 && linking(last) < 0, len(last) == 2 && done(last[1]) && !knownThing(before),
 		slices.ContainsFunc(last, func(w string) bool { return slices.Contains(before, w) }):
 		return parts[n-1:]
-	case n > 2 && (before[0] == "status" || before[0] == "state"):
+	case n > 2 && (before[len(before)-1] == "status" || before[0] == "status" || before[0] == "state"):
 		return parts[n-3:]
 	case n > 2 && len(before) == 1 && (before[0] == "open" || before[0] == "closed") && knownThing(parts[n-3]): // issue.open.created
 		return [][]string{parts[n-3], last}

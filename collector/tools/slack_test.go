@@ -131,6 +131,9 @@ func TestLongTextsAreCheap(t *testing.T) {
 		"colons":  {Slack, long(`{"attachments": [{"text": "@"}]}`, ":")},
 		"blocks":  {Slack, long(`{"blocks": [{"type": "divider"}@]}`, `, {"type": "section", "text": {"type": "mrkdwn", "text": "*a* <http://x|y>"}}`)},
 		"discord": {Discord, long(`{"content": "@"}`, "<@1> **a** [x](http://a) ")},
+		"key":     {Generic, long(`{"title": "T", "@": {"a": 1}}`, "aBcompleted")},
+		"event":   {Generic, long(`{"title": "T", "event": "@", "error": {"a": 1}}`, "A1bC")},
+		"error":   {Generic, long(`{"title": "T", "status": "failed", "error": "@"}`, "<b>w</b> *x* ")},
 		"teams":   {MSTeams, long(`{"title": "T", "sections": [], "text": "@"}`, "<b>a</b> &amp; [x](http://a) ")},
 	} {
 		begun := time.Now()
