@@ -139,8 +139,8 @@ func TestRulesThatCanNeverWorkAreToldBeforehand(t *testing.T) {
 		part, text string
 	}{
 		"no such field":      {RuleSource{When: `titel == "x"`}, "when", "unknown name titel"},
-		"no condition":       {RuleSource{When: `title`}, "when", "expected bool, but got string"},
-		"truth against text": {RuleSource{When: `urgent == "yes"`}, "when", "mismatched types bool and string"},
+		"no condition":       {RuleSource{When: `title`}, "when", "it is a text where a condition should be"},
+		"truth against text": {RuleSource{When: `urgent == "yes"`}, "when", "== cannot stand between bool and string"},
 		"at run time":        {RuleSource{When: `urgent contains "x"`}, "when", "bool"},
 		"set, wrong":         {RuleSource{Set: map[string]string{"title": "=titel"}}, "set.title", "unknown name titel"},
 		"a list as text":     {RuleSource{Set: map[string]string{"title": "=tags"}}, "set.title", "it is a list where text should be; join(…) makes text of one"},
@@ -208,7 +208,7 @@ func TestMap(t *testing.T) {
 func TestMapsThatDoNotCompile(t *testing.T) {
 	for _, c := range [][3]string{
 		{"title", "paylod.a", "unknown name paylod"},
-		{"each", "payload.", "unexpected end of expression"},
+		{"each", "payload.", "it ends too early"},
 		{"key", "item.id", "unknown name item"}, // a delivery has one key
 		{"title", "item.id", "unknown name item"},
 	} {

@@ -97,7 +97,7 @@ func Compile(source string, names Names, want reflect.Kind) (*Program, error) {
 		if errors.As(err, &fe) {
 			return nil, &Error{max(fe.Line, 1), fe.Column + 1, plainWords(fe.Message)}
 		}
-		return nil, &Error{1, 1, err.Error()}
+		return nil, &Error{1, 1, plainWords(err.Error())}
 	}
 	return &Program{source, code, k.patterns}, nil
 }
@@ -148,8 +148,30 @@ func (p *Program) run(m *meter, values map[string]any) (out any, err error) {
 // In evaluates the program over a scope's values; what it takes counts against the scope's budget.
 func (p *Program) In(s *Scope) (any, error) { return p.run(s.work, s.values) }
 
-// plainWords says what expr says without Go's names of types.
+// plainWords says what expr says without Go's names of types and the parser's of tokens, and what would be right where that
+// is known.
 func plainWords(s string) string {
+	switch s {
+	case "unexpected token EOF", "unexpected end of expression":
+		return "it ends too early: something is missing here"
+	case `unexpected token Operator("=")`:
+		return "= is not known here; write == to compare"
+	case "literal not terminated":
+		return "a text has no end; write the second quote"
+	case "expected bool, but got string":
+		return `it is a text where a condition should be; write for example author == "ana"`
+	}
+	if token, ok := strings.CutPrefix(s, "unexpected token "); ok {
+		if _, what, ok := strings.Cut(strings.TrimSuffix(token, ")"), "("); ok {
+			return strings.Trim(what, `"`) + " does not belong here"
+		}
+	}
+	if what, ok := strings.CutPrefix(s, "invalid operation: "); ok {
+		op, kinds, _ := strings.Cut(strings.TrimSuffix(what, ")"), " (mismatched types ")
+		if one, other, ok := strings.Cut(kinds, " and "); ok {
+			s = op + " cannot stand between " + one + " and " + other
+		}
+	}
 	return strings.NewReplacer("map[string]interface {}", "an object", "[]interface {}", "a list", "interface {}", "any", "<nil>", "nil").Replace(s)
 }
 

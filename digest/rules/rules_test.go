@@ -96,9 +96,12 @@ func TestNothingIsCalledByReflection(t *testing.T) {
 func TestFaultsOfAnExpression(t *testing.T) {
 	for source, want := range map[string]string{
 		`paylod.job`:                      `1:1: unknown name paylod`,
-		`payload.job +`:                   `1:13: unexpected token EOF`,
-		"payload.job ==\n ]":              `2:2: unexpected token Bracket("]")`,
+		`payload.job +`:                   `1:13: it ends too early: something is missing here`,
+		"payload.job ==\n ]":              `2:2: ] does not belong here`,
 		`now()`:                           `1:1: unknown name now`,
+		`payload.a = 3`:                   `1:11: = is not known here; write == to compare`,
+		`payload.a == "b`:                 `1:16: a text has no end; write the second quote`,
+		`true && "a"`:                     `1:6: && cannot stand between bool and string`,
 		`reduce(payload.a, #acc + #acc)`:  `1:1: reduce is not there: what it makes has no bound`,
 		`payload.a matches payload.b`:     `1:27: what stands behind matches must be a text in quotes, so that it can be checked beforehand`,
 		"true &&\n payload matches \"(\"": "2:18: error parsing regexp: missing closing ): `(`",
