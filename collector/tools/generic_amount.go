@@ -4,8 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"quietpost/digest/rules"
 )
 
 // What deliveries of shops and banks are about, and under what names they keep how much it was.
@@ -69,36 +67,4 @@ func currencyIn(n node) string {
 		}
 	}
 	return ""
-}
-
-// successes stand beside them.
-var successes = fieldSet("passes", "passed", "tests", "total", "successes", "passedtests", "testspassed", "passedcount", "passcount", "totaltests", "totalcount", "numpassed", "numpassedtests", "testcount")
-
-// failures are keys under which runs tell how much of them has failed.
-var failures = fieldSet("failures", "failed", "failedtests", "testsfailed", "failedcount", "failurecount", "numfailed", "failcount", "totalfailed", "numfailedtests", "faultycount")
-
-// counted is how much of a run has failed, as it counts that itself: "3 failures"; "" if nothing has.
-func (s *search) counted() string {
-	if !slices.ContainsFunc(s.places, func(p place) bool { return successes[p.key] && p.scalar() != "" }) {
-		return "" // five failures to log in are no run
-	}
-	for i := range s.places {
-		p := &s.places[i]
-		if v := p.scalar(); failures[p.key] && p.depth < 3 && !p.aside && p.far == 0 && smallNumber.MatchString(v) && atoi(v) > 0 {
-			return count(atoi(v), "failure")
-		}
-	}
-	return ""
-}
-
-// affirms tells whether one of keys holds a yes about what the delivery is of.
-func (s *search) affirms(keys ...string) bool {
-	return slices.ContainsFunc(s.places, func(p place) bool {
-		return slices.Contains(keys, p.key) && !p.aside && p.depth < 4 && p.scalar() == "true"
-	})
-}
-
-// reasonOf is what somebody says went wrong, in one line.
-func (s *search) reasonOf() string {
-	return rules.Plain(orElse(orElse(s.text(&reasonNames, 1200), s.wrong()), s.counted()))
 }

@@ -25,6 +25,9 @@ func (s *search) heading(text string, at int, native bool, it *digest.Item) stri
 	}
 	thing, deed := s.happened(at, it)
 	if s.keyOf(at) == "title" && s.places[at].depth == 0 && (deed == "" || it.Event == "") {
+		if wordCount(head) == 1 { // whose it is: Pi-hole
+			return title(head, firstLine(s.body(text, head)))
+		}
 		return title(head) // a title without anything that was done is whole
 	}
 	if len(thing) == 0 || hollow[thing[len(thing)-1]] || s.saysHow(thing, deed, it) {
@@ -150,18 +153,6 @@ func (s *search) saysItself(head string, at int, thing []string, deed string, it
 		}
 	}
 	return false
-}
-
-// why is the reason of a failure, for a line that is short without it.
-func (s *search) why(head string, it *digest.Item) string {
-	if !failing[it.State] || len(head) > 60 {
-		return ""
-	}
-	reason := digest.OneLine(s.reasonOf(), 120)
-	if !strings.Contains(reason, " ") || strings.Contains(strings.ToLower(head), strings.ToLower(reason)) {
-		return ""
-	}
-	return reason
 }
 
 // happened is what a delivery tells of and what was done with it, or how it stands.

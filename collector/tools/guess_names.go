@@ -151,4 +151,4 @@ var aside = fields("user", "users", "sender", "author", "owner", "actor", "creat
 	"updatedby", "publishedby", "revisedby", "model",
 	"priority", "issuetype", "workspace", "board", "customer", "status", "state", "environment", "plan", "committer", "locale",
 	"workflowdefinition", "currentrevision", "server", "player", "hook", "webhook", "subscription", "app", "application", "client", "agent", "service",
-	"conditions", "backlog", "laststatuschangeby", "memberconcern", "workplace", "table")
+	"conditions", "backlog", "laststatuschangeby", "memberconcern", "workplace", "table", "initiator", "approver", "submitter", "uploader")

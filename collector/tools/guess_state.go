@@ -210,3 +210,10 @@ var (
 	work   = fieldSet("issue", "task", "bug", "story", "userstory", "card", "epic", "package")
 	isOver = regexp.MustCompile(`(?i)\b(?:resolved|recovered|recovery|cleared|acknowledged|back to normal|is ok|updated problem)\b`)
 )
+
+// affirms tells whether one of keys holds a yes about what the delivery is of.
+func (s *search) affirms(keys ...string) bool {
+	return slices.ContainsFunc(s.places, func(p place) bool {
+		return slices.Contains(keys, p.key) && !p.aside && p.depth < 4 && p.scalar() == "true"
+	})
+}
