@@ -118,9 +118,6 @@ func (s *session) login(ctx context.Context) error {
 				err = s.loginPassword()
 			}
 		}
-		if err == nil {
-			s.idle = s.client.Caps().Has(imap.CapIdle)
-		}
 		return err
 	})
 }

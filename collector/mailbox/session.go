@@ -26,8 +26,8 @@ type session struct {
 	client *imapclient.Client
 	stop   func() bool
 	kick   chan struct{} // a word of the server that there is new mail
-	idle   bool
-	stray  atomic.Int64 // bytes of mails that may come in answers which the library takes for nobody's
+	noIdle bool          // the server has IDLE and refuses it
+	stray  atomic.Int64  // bytes of mails that may come in answers which the library takes for nobody's
 
 	mark    digest.Mark
 	pending *pending // read and not yet stored
@@ -313,14 +313,17 @@ func (s *session) wait(ctx context.Context, d time.Duration) error {
 	look := time.NewTimer(d)
 	defer look.Stop()
 	var idle *imapclient.IdleCommand
-	if s.idle {
+	if !s.noIdle {
 		err := s.within(commandTime, func() (err error) {
-			idle, err = s.client.Idle()
+			// Not asked at the login: right behind it the library may still have what the server's greeting said.
+			if s.client.Caps().Has(imap.CapIdle) {
+				idle, err = s.client.Idle()
+			}
 			return err
 		})
 		if refused := (*imap.Error)(nil); errors.As(err, &refused) {
 			s.m.o.Log.Debug("inbox: the server has IDLE and refuses it; it is asked instead", "every", s.m.o.Poll, "error", err)
-			s.idle = false
+			s.noIdle = true
 		} else if err != nil {
 			return err
 		}
